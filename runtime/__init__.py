@@ -1,0 +1,1 @@
+"""What every Aisle process stands on: serving, inference, state, observability and settings."""

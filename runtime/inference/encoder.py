@@ -1,0 +1,123 @@
+"""Models that read text: tokenizer, session and batcher as one."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from tokenizers import Encoding, Tokenizer
+
+from aisle.catalog.v1.serving_pb2 import ModelVersion
+from runtime.inference.batcher import Batcher
+from runtime.inference.session import InferenceSettings, OnnxSession
+from runtime.inference.store import ModelStore
+from runtime.observability.metrics import MODEL_SECONDS
+from runtime.settings import StartupError
+
+_TOKENIZER_FILE = "tokenizer.json"
+
+
+@dataclass(frozen=True)
+class TextResult:
+    """What a model said of one text.
+
+    `outputs` maps an output's name to its row: [width], or [tokens, width] for token-level outputs.
+    `offsets` are the character spans of the tokens in the text; special tokens have (0, 0).
+    """
+
+    outputs: dict[str, np.ndarray[Any, Any]]
+    offsets: list[tuple[int, int]]
+
+
+class TextModel:
+    """A published model whose graph takes `input_ids` and `attention_mask`, int64 [batch, tokens]."""
+
+    def __init__(self, session: OnnxSession, tokenizer: Tokenizer, settings: InferenceSettings) -> None:
+        self.session = session
+        self.stored = session.model
+        self.manifest = session.model.manifest
+        self.version = ModelVersion(name=self.manifest.name, version=self.manifest.version)
+        self._tokenizer = tokenizer
+        self._batch = settings.max_batch
+        self._batcher: Batcher[Encoding, TextResult] = Batcher(
+            self.manifest.name, self._infer, max_batch=settings.max_batch, max_queue=settings.max_queue
+        )
+
+    @classmethod
+    def open(cls, store: ModelStore, name: str, settings: InferenceSettings) -> "TextModel":
+        """Load the current version of model `name`; raises StartupError when it is missing or damaged."""
+        stored = store.open(name)
+        tokenizer = _read_tokenizer(str(stored.file(_TOKENIZER_FILE)), stored.manifest.max_tokens)
+        return cls(OnnxSession(stored, settings), tokenizer, settings)
+
+    def warm_up(self) -> None:
+        """Run texts of several lengths, so that the first request meets no first-time cost."""
+        for words in (1, 8, 32):
+            self.run_sync(["warm " * words])
+
+    async def run(self, texts: Sequence[str], *, bulk: bool = False) -> list[TextResult]:
+        """Return one result per text; texts of concurrent callers share batches.
+
+        `bulk` work yields to interactive work. Raises as `Batcher.submit` does.
+        """
+        encodings = self._encode(texts)
+        return list(await asyncio.gather(*(self._batcher.submit(each, bulk=bulk) for each in encodings)))
+
+    def run_sync(self, texts: Sequence[str]) -> list[TextResult]:
+        """Return one result per text without an event loop; like lengths share batches."""
+        encodings = self._encode(texts)
+        order = sorted(range(len(texts)), key=lambda row: len(encodings[row].ids))
+        results: dict[int, TextResult] = {}
+        for start in range(0, len(order), self._batch):
+            rows = order[start : start + self._batch]
+            results |= zip(rows, self._infer([encodings[row] for row in rows]), strict=True)
+        return [results[row] for row in range(len(texts))]
+
+    async def close(self) -> None:
+        """Finish what waits and release the thread."""
+        await self._batcher.close()
+
+    def _encode(self, texts: Sequence[str]) -> list[Encoding]:
+        start = time.perf_counter()
+        encodings: list[Encoding] = self._tokenizer.encode_batch(list(texts))
+        MODEL_SECONDS.labels(self.manifest.name, "tokenize").observe(time.perf_counter() - start)
+        return encodings
+
+    def _infer(self, encodings: list[Encoding]) -> list[TextResult]:
+        start = time.perf_counter()
+        outputs = self.session.run(_collate(encodings))
+        MODEL_SECONDS.labels(self.manifest.name, "infer").observe(time.perf_counter() - start)
+        return [_row(outputs, row, encoding) for row, encoding in enumerate(encodings)]
+
+
+def _collate(encodings: list[Encoding]) -> dict[str, np.ndarray[Any, Any]]:
+    width = max(len(encoding.ids) for encoding in encodings)
+    ids = np.zeros((len(encodings), width), dtype=np.int64)
+    mask = np.zeros((len(encodings), width), dtype=np.int64)
+    for row, encoding in enumerate(encodings):
+        ids[row, : len(encoding.ids)] = encoding.ids
+        mask[row, : len(encoding.ids)] = 1
+    return {"input_ids": ids, "attention_mask": mask}
+
+
+def _row(outputs: dict[str, np.ndarray[Any, Any]], row: int, encoding: Encoding) -> TextResult:
+    length = len(encoding.ids)
+    rows = {
+        name: values[row][:length] if values.ndim == 3 else values[row] for name, values in outputs.items()
+    }
+    return TextResult(rows, list(encoding.offsets))
+
+
+def _read_tokenizer(path: str, max_tokens: int) -> Tokenizer:
+    try:
+        tokenizer = Tokenizer.from_file(path)
+    except Exception as error:  # the Rust library raises plain Exception
+        raise StartupError(
+            f"{path} is no tokenizer this version can read ({error}); publish the model again"
+        ) from error
+    tokenizer.no_padding()
+    if max_tokens:
+        tokenizer.enable_truncation(max_length=max_tokens)
+    return tokenizer

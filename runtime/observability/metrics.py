@@ -1,0 +1,40 @@
+"""Every metric of Aisle, made in one place under conventional names; labels never carry user input."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+# Geometric from 100 µs to 13 s: a 2 ms service must be visible, and so must a stall.
+SECONDS_BUCKETS = tuple(1e-4 * 1.5**step for step in range(30))
+_BATCH_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128)
+
+_RPC_LABELS = ("grpc_service", "grpc_method", "grpc_type")
+
+SERVER_STARTED = Counter("grpc_server_started", "RPCs started on the server.", _RPC_LABELS)
+SERVER_HANDLED = Counter(
+    "grpc_server_handled", "RPCs completed on the server, by status code.", (*_RPC_LABELS, "grpc_code")
+)
+SERVER_HANDLING_SECONDS = Histogram(
+    "grpc_server_handling_seconds",
+    "Seconds from receiving an RPC to its answer.",
+    (*_RPC_LABELS, "grpc_code"),
+    buckets=SECONDS_BUCKETS,
+)
+STAGE_SECONDS = Histogram("aisle_stage_seconds", "Seconds of one stage.", ("stage",), buckets=SECONDS_BUCKETS)
+MODEL_SECONDS = Histogram(
+    "aisle_model_seconds",
+    "Seconds a model spends tokenizing, queueing and inferring.",
+    ("model", "phase"),
+    buckets=SECONDS_BUCKETS,
+)
+BATCH_SIZE = Histogram("aisle_batch_size", "Items in a model's batch.", ("model",), buckets=_BATCH_BUCKETS)
+DEGRADED = Counter("aisle_degraded", "Answers given without a stage, by reason.", ("stage", "reason"))
+SHED = Counter("aisle_shed", "Work refused or dropped before it was done, by reason.", ("reason",))
+INFLIGHT = Gauge("aisle_inflight", "RPCs being served now.")
+MODEL_INFO = Gauge(
+    "aisle_model_info", "Models loaded; always 1.", ("model", "version", "provider", "precision")
+)
+FEEDBACK_LAG = Histogram(
+    "aisle_feedback_lag_seconds",
+    "Seconds from receiving an event to its being visible to the next request.",
+    buckets=SECONDS_BUCKETS,
+)
+INDEX_ROWS = Gauge("aisle_index_rows", "Products in the index.")

@@ -1,0 +1,1 @@
+"""gRPC servers and channels that keep deadlines, report typed errors and drain."""

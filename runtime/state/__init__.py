@@ -1,0 +1,1 @@
+"""Durable events and the profiles read from them."""

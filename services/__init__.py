@@ -1,0 +1,1 @@
+"""The model-serving services of Aisle; none knows another."""
