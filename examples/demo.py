@@ -82,9 +82,8 @@ def _compare(asked: Sequence[str], answers: Sequence[SearchResponse]) -> None:
     for first in range(0, len(asked), 2):
         chinese, english = (_ids(answer.hits) for answer in answers[first : first + 2])
         shared = len(chinese & english)
-        print(
-            f"\n«{asked[first]}» and «{asked[first + 1]}» share {shared} of their first {len(chinese)} products."
-        )
+        pair = f"«{asked[first]}» and «{asked[first + 1]}»"
+        print(f"\n{pair} share {shared} of their first {len(chinese)} products.")
 
 
 def _feedback(stub: GatewayServiceStub, liked: Sequence[Hit]) -> None:

@@ -1,0 +1,127 @@
+"""Sessions and text models on a tiny real graph: what they load, what they refuse, what they return."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from tokenizers.pre_tokenizers import Whitespace
+
+from runtime.inference.encoder import TextModel
+from runtime.inference.manifest import Manifest, ModelFile
+from runtime.inference.session import InferenceSettings, OnnxSession
+from runtime.inference.store import ModelStore, sha256
+from runtime.settings import StartupError
+
+
+def _graph(path: Path) -> None:
+    """Write a graph whose `doubled` is 2·id per token and whose `total` is the sum of the ids."""
+    ids, mask = (
+        helper.make_tensor_value_info(name, TensorProto.INT64, ["batch", "tokens"])
+        for name in ("input_ids", "attention_mask")
+    )
+    outputs = [
+        helper.make_tensor_value_info("doubled", TensorProto.INT64, ["batch", "tokens", 1]),
+        helper.make_tensor_value_info("total", TensorProto.INT64, ["batch", 1]),
+    ]
+    nodes = [
+        helper.make_node("Mul", ["input_ids", "attention_mask"], ["kept"]),
+        helper.make_node("Add", ["kept", "kept"], ["flat"]),
+        helper.make_node("Unsqueeze", ["flat", "last"], ["doubled"]),
+        helper.make_node("ReduceSum", ["kept", "one"], ["total"], keepdims=1),
+    ]
+    constants = [
+        helper.make_tensor(name, TensorProto.INT64, [1], [at]) for name, at in (("last", 2), ("one", 1))
+    ]
+    graph = helper.make_graph(nodes, "tiny", [ids, mask], outputs, constants)
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=10), path)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> ModelStore:
+    folder = tmp_path / "work"
+    folder.mkdir()
+    _graph(folder / "model.fp32.onnx")
+    tokenizer = Tokenizer(WordLevel({"?": 0, "red": 1, "blue": 2, "shoe": 3}, unk_token="?"))
+    tokenizer.pre_tokenizer = Whitespace()
+    tokenizer.save(str(folder / "tokenizer.json"))
+    files = {
+        path.name: ModelFile(sha256=sha256(path), bytes=path.stat().st_size) for path in folder.iterdir()
+    }
+    manifest = Manifest(
+        name="tiny",
+        version="1",
+        created="2026-01-01T00:00:00Z",
+        graphs={"fp32": "model.fp32.onnx"},
+        files=files,
+        inputs=[],
+        outputs=[],
+        max_tokens=4,
+    )
+    store = ModelStore(tmp_path / "models")
+    store.add(folder, manifest)
+    store.activate("tiny", "1")
+    return store
+
+
+def _open(store: ModelStore, **settings: Any) -> TextModel:
+    return TextModel.open(store, "tiny", InferenceSettings(**settings))
+
+
+def test_rows_come_back_in_order_cut_to_their_tokens(store: ModelStore) -> None:
+    long, short = _open(store).run_sync(["red blue shoe", "shoe"])
+    assert long.outputs["doubled"].ravel().tolist() == [2, 4, 6]
+    assert short.outputs["doubled"].ravel().tolist() == [6]
+    assert (long.outputs["total"].item(), short.outputs["total"].item()) == (6, 3)
+    assert long.offsets == [(0, 3), (4, 8), (9, 13)]
+
+
+def test_long_text_is_cut_to_the_manifests_tokens(store: ModelStore) -> None:
+    assert len(_open(store).run_sync(["shoe " * 1000])[0].offsets) == 4
+
+
+async def test_concurrent_callers_get_their_own_rows(store: ModelStore) -> None:
+    model = _open(store)
+    model.warm_up()
+    texts = ["red", "blue", "shoe", "red shoe", "blue shoe"] * 8
+    results = await asyncio.gather(*(model.run([text]) for text in texts))
+    assert [rows[0].outputs["total"].item() for rows in results] == [1, 2, 3, 4, 5] * 8
+    await model.close()
+
+
+async def test_odd_texts_are_read_and_not_refused(store: ModelStore) -> None:
+    model = _open(store)
+    texts = ["", " ", "\u200b", "👟👟", "红色 shoe", "x" * 1_000_000]
+    results = await model.run(texts)
+    assert [np.isfinite(row.outputs["total"]).all() for row in results] == [True] * len(texts)
+    await model.close()
+
+
+def test_auto_takes_the_cpu_where_there_is_no_gpu(store: ModelStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runtime.inference.session._has_gpu", lambda: False)
+    session = OnnxSession(store.open("tiny"), InferenceSettings())
+    assert (session.provider, session.precision) == ("cpu", "fp32")
+    with pytest.raises(StartupError, match="choose --provider cpu"):
+        OnnxSession(store.open("tiny"), InferenceSettings(provider="cuda"))
+
+
+def test_precision_the_model_lacks_is_refused_with_those_it_has(store: ModelStore) -> None:
+    with pytest.raises(StartupError, match=r"no int8 graph \(it has fp32\)"):
+        _open(store, precision="int8")
+
+
+def test_graph_with_the_right_hash_but_no_graph_is_named(store: ModelStore) -> None:
+    folder = store.root / "tiny" / "1"
+    path = folder / "model.fp32.onnx"
+    path.write_bytes(b"not a graph")
+    manifest = store.open("tiny").manifest
+    entry = ModelFile(sha256=sha256(path), bytes=path.stat().st_size)
+    changed = manifest.model_copy(update={"files": manifest.files | {path.name: entry}})
+    (folder / "manifest.json").write_text(changed.model_dump_json())
+    with pytest.raises(StartupError, match="cannot be loaded by ONNX Runtime"):
+        _open(store)
