@@ -71,8 +71,8 @@ $(MODELS)/.trained-ranker: $(MODELS)/.trained-retriever $(MODELS)/.trained-inten
 	touch $@
 
 demo: models ## search, recommend and give feedback through a gateway on loopback (CATALOG=path)
-	$(PY) -m deploy.local run --ports auto --state $(STATE) --models $(MODELS) -- \
-	  bash -c '$(PY) -m catalog load $(CATALOG_PATH) --state $(STATE)/load.json && $(PY) -m examples.demo --catalog $(CATALOG_PATH)'
+	$(PY) -m deploy.local run --state $(STATE) --models $(MODELS) --catalog $(CATALOG_PATH) -- \
+	  $(PY) -m examples.demo --catalog $(CATALOG_PATH)
 
 serve: models ## start the three services and the gateway in the foreground (CATALOG=path to load)
 	$(PY) -m deploy.local serve --state $(STATE) --models $(MODELS) --catalog $(CATALOG_PATH)
