@@ -17,6 +17,8 @@ METHOD ?= full
 RECIPE ?= default
 GATEWAY ?=
 RATES ?=
+# Where the benchmark's queries come from: the catalogue's own, unless told otherwise.
+QUERIES ?= $(if $(filter demo,$(CATALOG)),$(SHOP),$(CATALOG))
 
 SHOP := data/demo_shop
 MODELS := models
@@ -80,14 +82,22 @@ serve: models ## start the three services and the gateway in the foreground (CAT
 test: models ## run every test
 	$(PY) -m pytest
 
-lint: setup ## ruff, mypy --strict, buf, manifests
+lint: setup ## ruff, mypy --strict, buf, manifests, rules of the folders
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy .
-	$(VENV)/bin/buf lint protos
+	cd protos && ../$(VENV)/bin/buf lint
+	$(PY) -m pytest -q tests/architecture tests/deploy/test_manifests.py
 
 eval: models ## relevance of search on real data and the demo shop (DATA=folder)
 	$(PY) -m training.evaluate --data $(DATA) --models $(MODELS) --shop $(SHOP)
+
+bench: $(if $(GATEWAY),setup,models) ## latency of searches under open-loop load (GATEWAY=host:port RATES=5,10 CATALOG=path)
+	$(if $(GATEWAY),,$(PY) -m deploy.local run --state $(STATE) --models $(MODELS) --catalog $(CATALOG_PATH) --) \
+	  $(PY) -m bench $(if $(GATEWAY),--gateway $(GATEWAY)) $(if $(RATES),--rates $(RATES)) --queries $(QUERIES)
+
+images: setup ## try the steps of the serving image in a clean virtual environment
+	deploy/images/check.sh
 
 clean: ## remove what was built, but not .venv
 	rm -rf aisle models data state results runs
