@@ -26,7 +26,7 @@ CATALOG_PATH := $(if $(filter demo,$(CATALOG)),$(SHOP)/products.jsonl,$(CATALOG)
 STATE := state/$(notdir $(CATALOG:%/=%))
 TRAINED := $(MODELS)/.trained-ranker
 
-.PHONY: help setup protos shop models demo serve load test lint eval bench images clean
+.PHONY: help setup protos shop models demo serve test lint eval bench images clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'

@@ -26,8 +26,8 @@ ALLOWED = {
 }
 SERVING_ONLY = ("service", "__main__", "settings")
 FRAMEWORKS = {"torch", "transformers", "optimum", "peft"}
-# A file has one reason to change.
-MOST_LINES = 300
+# A file has one reason to change; a table of test cases may be longer.
+MOST_LINES, MOST_TEST_LINES = 300, 400
 
 
 def _sources(*rooms: str) -> list[Path]:
@@ -77,7 +77,8 @@ def test_the_rules_would_catch_a_wrong_import(tmp_path: Path) -> None:
 )
 def test_files_are_short_named_and_finished(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
-    assert len(text.splitlines()) <= MOST_LINES
+    most = MOST_TEST_LINES if _room(path) == "tests" else MOST_LINES
+    assert len(text.splitlines()) <= most
     assert path.stem not in {"utils", "helpers", "helper", "common", "misc", "manager"}
     assert not re.search(r"#\s*(TODO|FIXME|XXX)\b", text)
 
