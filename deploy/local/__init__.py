@@ -1,0 +1,1 @@
+"""All of Aisle on one machine: the three services and the gateway as four processes."""

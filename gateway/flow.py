@@ -1,0 +1,157 @@
+"""The way of a read: profile, then intent and candidates at once, then ranking, then the page.
+
+Search, Recommend and FindSimilar differ only in what they ask for. Every stage has its share of the time
+left, and every stage but the last resort can be missing.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from aisle.catalog.v1.product_pb2 import Product
+from aisle.catalog.v1.serving_pb2 import Stage
+from aisle.catalog.v1.user_pb2 import UserContext
+from aisle.gateway.v1.gateway_pb2 import AnswerInfo, Hit
+from aisle.intent.v1.intent_pb2 import Understanding
+from aisle.ranking.v1.ranking_pb2 import RankRequest, Surface
+from aisle.retrieval.v1.retrieval_pb2 import GetProductsRequest, RetrieveRequest, RetrieveResponse
+from gateway.backends import Backends
+from gateway.budget import Budget
+from gateway.candidates import find_candidates
+from gateway.degradation import StageFailure
+from gateway.merge import HitPage, merge
+from gateway.notes import Notes
+from gateway.order import Order, order_candidates
+from gateway.pages import Page
+from gateway.popular import PopularList
+from gateway.profile import read_history
+from gateway.understanding import neutral, understand
+from runtime.serving import deadline
+from runtime.serving.errors import Unavailable
+from runtime.state.events import ProfileStore
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a read asks for: `source` with its source set, and the query if there is one."""
+
+    source: RetrieveRequest
+    surface: "Surface.ValueType"
+    page: Page
+    user_id: str = ""
+    query: str = ""
+    recent_queries: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a read gives; `understanding` is neutral where there was no query or no reading of it."""
+
+    hits: Sequence[Hit]
+    next_page_token: str
+    matched: int
+    understanding: Understanding
+    info: AnswerInfo
+
+
+class Flow:
+    """Answers wishes with the services behind the gateway."""
+
+    def __init__(
+        self,
+        backends: Backends,
+        profiles: ProfileStore,
+        popular: PopularList,
+        budget: Budget,
+        candidates: int,
+    ) -> None:
+        self._backends = backends
+        self._profiles = profiles
+        self._popular = popular
+        self._budget = budget
+        self._candidates = candidates
+
+    async def answer(self, wish: Wish) -> Answer:
+        """Return the answer inside the deadline.
+
+        Raises InvalidArgument or NotFound when a service refuses the wish itself, and Unavailable when
+        retrieval is gone and no popular list was ever read.
+        """
+        notes = Notes()
+        with notes.clock.stage("total"):
+            user = await self._user(wish, notes)
+            understanding, retrieved = await self._read_and_retrieve(wish, user, notes)
+            page = await self._page(wish, user, understanding, retrieved, notes)
+        return Answer(
+            hits=page.hits,
+            next_page_token=page.next_page_token,
+            matched=retrieved.matched if retrieved else len(self._popular),
+            understanding=understanding or neutral(),
+            info=notes.info(),
+        )
+
+    async def _user(self, wish: Wish, notes: Notes) -> UserContext:
+        seconds = self._budget.profile(deadline.remaining())
+        history = await read_history(self._profiles, wish.user_id, seconds, notes)
+        return UserContext(user_id=wish.user_id, history=history, recent_queries=wish.recent_queries)
+
+    async def _read_and_retrieve(
+        self, wish: Wish, user: UserContext, notes: Notes
+    ) -> tuple[Understanding | None, RetrieveResponse | None]:
+        request = RetrieveRequest(
+            history_ids=[item.product_id for item in user.history], limit=self._candidates
+        )
+        request.MergeFrom(wish.source)
+        remaining = deadline.remaining()
+        finding = find_candidates(self._backends, request, self._budget.retrieval(remaining), notes)
+        if not wish.query:
+            return None, await finding
+        reading = understand(self._backends, wish.query, user, self._budget.intent(remaining), notes)
+        return await asyncio.gather(reading, finding)
+
+    async def _page(
+        self,
+        wish: Wish,
+        user: UserContext,
+        understanding: Understanding | None,
+        retrieved: RetrieveResponse | None,
+        notes: Notes,
+    ) -> HitPage:
+        if retrieved is None:
+            return self._popular_page(wish, user, understanding)
+        order = await self._order(wish, user, understanding, retrieved, notes)
+        try:
+            with notes.clock.stage("products"):
+                return await merge(retrieved.candidates, order, wish.page, self._products)
+        except StageFailure as error:
+            notes.missing(Stage.STAGE_RETRIEVAL, error)
+            return self._popular_page(wish, user, understanding)
+
+    async def _order(
+        self,
+        wish: Wish,
+        user: UserContext,
+        understanding: Understanding | None,
+        retrieved: RetrieveResponse,
+        notes: Notes,
+    ) -> Order:
+        request = RankRequest(
+            candidates=retrieved.candidates,
+            understanding=understanding,
+            user=user,
+            history=retrieved.history,
+            surface=wish.surface,
+        )
+        seconds = self._budget.ranking(deadline.remaining())
+        return await order_candidates(self._backends, request, seconds, notes)
+
+    async def _products(self, ids: list[str]) -> Sequence[Product]:
+        seconds = self._budget.products(deadline.remaining())
+        answer = await self._backends.get_products(GetProductsRequest(ids=ids), seconds)
+        return answer.products
+
+    def _popular_page(self, wish: Wish, user: UserContext, understanding: Understanding | None) -> HitPage:
+        if not len(self._popular):
+            raise Unavailable("retrieval is gone and no popular products are known yet", retry_seconds=1.0)
+        seen = {item.product_id for item in user.history}
+        return self._popular.page(wish.page, understanding, without=seen)

@@ -1,0 +1,40 @@
+"""What is written down while an answer is made: models, what was left out, and where the time went."""
+
+from collections.abc import Iterable
+
+from aisle.catalog.v1.serving_pb2 import Degradation, ModelVersion, Stage, StageTime
+from aisle.gateway.v1.gateway_pb2 import AnswerInfo
+from gateway.degradation import degrade
+from runtime.observability.stages import StageClock
+from runtime.serving import request_id
+
+
+class Notes:
+    """The notes of one request."""
+
+    def __init__(self) -> None:
+        self.clock = StageClock()
+        self._models: list[ModelVersion] = []
+        self._degraded: list[Degradation] = []
+
+    def took_part(self, models: Iterable[ModelVersion], times: Iterable[StageTime]) -> None:
+        """Add the models and the stage times that a service reports."""
+        self._models.extend(models)
+        self.clock.include(list(times))
+
+    def missing(self, stage: "Stage.ValueType", error: BaseException) -> None:
+        """Note that the answer goes on without `stage` because of `error`, and count it."""
+        self._degraded.append(degrade(stage, error))
+
+    def passed_on(self, degraded: Iterable[Degradation]) -> None:
+        """Add what a service left out; it has counted that in its own metrics already."""
+        self._degraded.extend(degraded)
+
+    def info(self) -> AnswerInfo:
+        """Return the notes as the caller reads them."""
+        return AnswerInfo(
+            request_id=request_id.current(),
+            models=self._models,
+            degraded=self._degraded,
+            stages=self.clock.times,
+        )

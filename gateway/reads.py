@@ -1,0 +1,82 @@
+"""Search, Recommend and FindSimilar: what each asks for, and what each gives back."""
+
+from aisle.gateway.v1.gateway_pb2 import (
+    FindSimilarRequest,
+    FindSimilarResponse,
+    RecommendRequest,
+    RecommendResponse,
+    SearchRequest,
+    SearchResponse,
+)
+from aisle.ranking.v1.ranking_pb2 import Surface
+from aisle.retrieval.v1.retrieval_pb2 import ForUser, RetrieveRequest
+from gateway.flow import Flow, Wish
+from gateway.pages import read_page
+from gateway.validation import check_id, check_optional_id, check_query, check_recent_queries
+from runtime.serving.errors import Violations
+
+
+async def search(flow: Flow, request: SearchRequest) -> SearchResponse:
+    """Answer a search; raises InvalidArgument naming every wrong field."""
+    violations = Violations()
+    check_query(violations, "query", request.query)
+    check_optional_id(violations, "user_id", request.user_id)
+    check_recent_queries(violations, "recent_queries", request.recent_queries)
+    page = read_page(
+        violations, request.page_size, request.page_token, "Search", request.query, request.user_id
+    )
+    violations.raise_if_any()
+    answer = await flow.answer(
+        Wish(
+            source=RetrieveRequest(query=request.query),
+            surface=Surface.SURFACE_SEARCH,
+            page=page,
+            user_id=request.user_id,
+            query=request.query,
+            recent_queries=request.recent_queries,
+        )
+    )
+    return SearchResponse(
+        hits=answer.hits,
+        next_page_token=answer.next_page_token,
+        matched=answer.matched,
+        understanding=answer.understanding,
+        info=answer.info,
+    )
+
+
+async def recommend(flow: Flow, request: RecommendRequest) -> RecommendResponse:
+    """Answer with products for a user; raises InvalidArgument naming every wrong field."""
+    violations = Violations()
+    check_optional_id(violations, "user_id", request.user_id)
+    page = read_page(violations, request.page_size, request.page_token, "Recommend", request.user_id)
+    violations.raise_if_any()
+    answer = await flow.answer(
+        Wish(
+            source=RetrieveRequest(for_user=ForUser()),
+            surface=Surface.SURFACE_HOME,
+            page=page,
+            user_id=request.user_id,
+        )
+    )
+    return RecommendResponse(hits=answer.hits, next_page_token=answer.next_page_token, info=answer.info)
+
+
+async def find_similar(flow: Flow, request: FindSimilarRequest) -> FindSimilarResponse:
+    """Answer with products like one; raises InvalidArgument, or NotFound for an unknown product."""
+    violations = Violations()
+    check_id(violations, "product_id", request.product_id)
+    check_optional_id(violations, "user_id", request.user_id)
+    page = read_page(
+        violations, request.page_size, request.page_token, "FindSimilar", request.product_id, request.user_id
+    )
+    violations.raise_if_any()
+    answer = await flow.answer(
+        Wish(
+            source=RetrieveRequest(similar_to=request.product_id),
+            surface=Surface.SURFACE_SIMILAR,
+            page=page,
+            user_id=request.user_id,
+        )
+    )
+    return FindSimilarResponse(hits=answer.hits, next_page_token=answer.next_page_token, info=answer.info)

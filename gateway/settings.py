@@ -1,0 +1,43 @@
+"""Settings of the gateway process."""
+
+from pathlib import Path
+
+from pydantic import Field
+
+from gateway.budget import Budget
+from runtime.serving.server import ServerSettings
+
+
+class GatewaySettings(ServerSettings):
+    """Flags such as `--intent-target host:port`, environment such as `AISLE_INTENT_TARGET`."""
+
+    port: int = Field(50050, ge=0, le=65535, description="gRPC port; 0 takes a free one")
+    metrics_port: int = Field(9100, ge=0, le=65535, description="port of /metrics; 0 takes a free one")
+    intent_target: str = Field("127.0.0.1:50051", min_length=1, description="address of the intent service")
+    retrieval_target: str = Field(
+        "127.0.0.1:50052", min_length=1, description="address of the retrieval service"
+    )
+    ranking_target: str = Field("127.0.0.1:50053", min_length=1, description="address of the ranking service")
+    state: Path = Field(Path("state/catalog"), description="folder of events.db")
+    candidates: int = Field(200, ge=1, le=1000, description="candidates retrieved and ranked for an answer")
+    popular_products: int = Field(
+        200, ge=1, le=1000, description="popular products kept for when retrieval is gone"
+    )
+    popular_refresh_seconds: float = Field(
+        30.0, gt=0, description="seconds between refreshes of the popular products"
+    )
+    reserve_seconds: float = Field(0.005, ge=0, description="seconds kept back from every stage to answer in")
+    profile_seconds: float = Field(0.05, gt=0, description="most seconds for reading the user's profile")
+    intent_seconds: float = Field(0.5, gt=0, description="most seconds to wait for the intent service")
+    retrieval_seconds: float = Field(1.5, gt=0, description="most seconds to wait for candidates")
+    ranking_seconds: float = Field(0.5, gt=0, description="most seconds to wait for the ranking service")
+
+    def budget(self) -> Budget:
+        """Return how the time of a request is divided."""
+        return Budget(
+            reserve_seconds=self.reserve_seconds,
+            profile_seconds=self.profile_seconds,
+            intent_seconds=self.intent_seconds,
+            retrieval_seconds=self.retrieval_seconds,
+            ranking_seconds=self.ranking_seconds,
+        )

@@ -1,0 +1,71 @@
+"""The three services as one that a test tells how to behave."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import grpc
+
+from aisle.catalog.v1.columns_pb2 import ProductColumns
+from aisle.catalog.v1.product_pb2 import Product
+from aisle.catalog.v1.serving_pb2 import Degradation
+from aisle.intent.v1.intent_pb2 import LabelProbability, Understanding, UnderstandResponse
+from aisle.intent.v1.intent_pb2_grpc import IntentServiceServicer
+from aisle.ranking.v1.ranking_pb2 import RankRequest, RankResponse
+from aisle.ranking.v1.ranking_pb2_grpc import RankingServiceServicer
+from aisle.retrieval.v1.retrieval_pb2 import (
+    Candidates,
+    GetProductsRequest,
+    GetProductsResponse,
+    RetrieveRequest,
+    RetrieveResponse,
+)
+from aisle.retrieval.v1.retrieval_pb2_grpc import RetrievalServiceServicer
+
+# Candidates of every answer: products p0 to p5, p3 and p5 of category "shoe".
+N = 6
+
+
+@dataclass
+class ScriptedServices(IntentServiceServicer, RetrievalServiceServicer, RankingServiceServicer):
+    """All three services for reads; `failures` says with which code a method fails."""
+
+    failures: dict[str, grpc.StatusCode] = field(default_factory=dict)
+    order: list[int] = field(default_factory=lambda: list(reversed(range(N))))
+    categories: list[LabelProbability] = field(default_factory=list)
+    degraded: list[Degradation] = field(default_factory=list)
+    deleted: set[str] = field(default_factory=set)
+
+    async def _fail(self, method: str, context: Any) -> None:
+        if method in self.failures:
+            await context.abort(self.failures[method], "as the test wishes")
+
+    async def Understand(self, request: Any, context: Any) -> UnderstandResponse:
+        await self._fail("Understand", context)
+        return UnderstandResponse(understanding=Understanding(language="en", categories=self.categories))
+
+    async def Retrieve(self, request: RetrieveRequest, context: Any) -> RetrieveResponse:
+        await self._fail("Retrieve", context)
+        columns = ProductColumns(ids=[f"p{row}" for row in range(N)])
+        fused = [float(N - row) for row in range(N)]
+        candidates = Candidates(products=columns, fused_scores=fused, history_affinities=[0.0] * N)
+        return RetrieveResponse(candidates=candidates, matched=N, degraded=self.degraded)
+
+    async def GetProducts(self, request: GetProductsRequest, context: Any) -> GetProductsResponse:
+        await self._fail("GetProducts", context)
+        products = [
+            Product(id=each, category_path=["shoe" if each in ("p3", "p5") else "coat"])
+            for each in request.ids
+            if each not in self.deleted
+        ]
+        return GetProductsResponse(products=products)
+
+    async def Rank(self, request: RankRequest, context: Any) -> RankResponse:
+        await self._fail("Rank", context)
+        column = [0.5] * len(self.order)
+        return RankResponse(
+            order=self.order,
+            scores=sorted((float(row) for row in self.order), reverse=True),
+            click_probabilities=column,
+            conversion_probabilities=column,
+            relevances=column,
+        )

@@ -1,0 +1,193 @@
+"""What the flow makes of services that refuse, fail or answer nonsense, over real calls."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+
+from aisle.catalog.v1.serving_pb2 import Degradation, Stage
+from aisle.intent.v1.intent_pb2 import LabelProbability, Understanding
+from aisle.intent.v1.intent_pb2_grpc import add_IntentServiceServicer_to_server
+from aisle.ranking.v1.ranking_pb2 import Surface
+from aisle.ranking.v1.ranking_pb2_grpc import add_RankingServiceServicer_to_server
+from aisle.retrieval.v1.retrieval_pb2 import (
+    RetrieveRequest,
+)
+from aisle.retrieval.v1.retrieval_pb2_grpc import (
+    add_RetrievalServiceServicer_to_server,
+)
+from gateway.backends import Backends
+from gateway.flow import Answer, Flow, Wish
+from gateway.pages import Page
+from gateway.popular import PopularList
+from gateway.settings import GatewaySettings
+from runtime.serving.channel import open_channel
+from runtime.serving.errors import InvalidArgument, NotFound, Unavailable
+from runtime.serving.interceptor import Limits, ServingInterceptor
+from runtime.state.sqlite import SqliteState
+from tests.gateway.scripted_services import N, ScriptedServices
+
+CODES = {
+    grpc.StatusCode.RESOURCE_EXHAUSTED: "overloaded",
+    grpc.StatusCode.UNAVAILABLE: "unavailable",
+    grpc.StatusCode.DEADLINE_EXCEEDED: "late",
+    grpc.StatusCode.INTERNAL: "error",
+    grpc.StatusCode.UNIMPLEMENTED: "error",
+}
+
+
+@pytest.fixture
+async def services() -> AsyncIterator[tuple[ScriptedServices, Backends]]:
+    served = ScriptedServices()  # type: ignore[abstract]
+    server = grpc.aio.server(interceptors=[ServingInterceptor(Limits(30, 100))])
+    for add in (
+        add_IntentServiceServicer_to_server,
+        add_RetrievalServiceServicer_to_server,
+        add_RankingServiceServicer_to_server,
+    ):
+        add(served, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    async with open_channel(f"127.0.0.1:{port}") as channel:
+        yield served, Backends(channel, channel, channel)
+    await server.stop(None)
+
+
+@pytest.fixture
+def popular(services: tuple[ScriptedServices, Backends]) -> PopularList:
+    return PopularList(services[1], size=N)
+
+
+@pytest.fixture
+def flow(services: tuple[ScriptedServices, Backends], popular: PopularList, tmp_path: Path) -> Any:
+    state = SqliteState(tmp_path / "events.db")
+    yield Flow(services[1], state, popular, GatewaySettings().budget(), candidates=200)
+    state.close()
+
+
+def _wish(size: int = 3) -> Wish:
+    return Wish(
+        source=RetrieveRequest(query="shoe"),
+        surface=Surface.SURFACE_SEARCH,
+        page=Page(0, size, ("shoe",)),
+        query="shoe",
+    )
+
+
+def _told(answer: Answer) -> dict[str, str]:
+    return {Stage.Name(each.stage): each.reason.partition(":")[0] for each in answer.info.degraded}
+
+
+def _ids(answer: Answer) -> list[str]:
+    return [hit.product.id for hit in answer.hits]
+
+
+async def test_nothing_is_missing_when_all_answer(services: Any, flow: Flow) -> None:
+    answer = await flow.answer(_wish())
+    assert _ids(answer) == ["p5", "p4", "p3"]
+    assert not answer.info.degraded
+
+
+@pytest.mark.parametrize("code", CODES)
+async def test_failing_ranking_gives_the_fused_order(
+    services: Any, flow: Flow, code: grpc.StatusCode
+) -> None:
+    services[0].failures["Rank"] = code
+    answer = await flow.answer(_wish())
+    assert _ids(answer) == ["p0", "p1", "p2"]
+    assert _told(answer) == {"STAGE_RANKING": CODES[code]}
+
+
+async def test_ranking_that_refuses_what_services_sent_is_no_fault_of_the_caller(
+    services: Any, flow: Flow
+) -> None:
+    services[0].failures["Rank"] = grpc.StatusCode.INVALID_ARGUMENT
+    assert _told(await flow.answer(_wish())) == {"STAGE_RANKING": "error"}
+
+
+@pytest.mark.parametrize("order", [[0, 1, 2], [0, 1, 2, 3, 4, 4], [1, 2, 3, 4, 5, 6], [-1, 0, 1, 2, 3, 4]])
+async def test_order_that_does_not_fit_the_candidates_is_not_used(
+    services: Any, flow: Flow, order: list[int]
+) -> None:
+    services[0].order = order
+    answer = await flow.answer(_wish())
+    assert _ids(answer) == ["p0", "p1", "p2"]
+    assert _told(answer) == {"STAGE_RANKING": "error"}
+
+
+@pytest.mark.parametrize("code", CODES)
+async def test_failing_intent_gives_a_neutral_reading(
+    services: Any, flow: Flow, code: grpc.StatusCode
+) -> None:
+    services[0].failures["Understand"] = code
+    answer = await flow.answer(_wish())
+    assert answer.understanding == Understanding(language="und")
+    assert _told(answer) == {"STAGE_INTENT": CODES[code]}
+
+
+@pytest.mark.parametrize("method", ["Understand", "Retrieve"])
+async def test_query_a_service_refuses_is_the_callers_to_mend(services: Any, flow: Flow, method: str) -> None:
+    services[0].failures[method] = grpc.StatusCode.INVALID_ARGUMENT
+    with pytest.raises(InvalidArgument, match="as the test wishes"):
+        await flow.answer(_wish())
+
+
+async def test_product_that_does_not_exist_is_told(services: Any, flow: Flow) -> None:
+    services[0].failures["Retrieve"] = grpc.StatusCode.NOT_FOUND
+    with pytest.raises(NotFound):
+        await flow.answer(_wish())
+
+
+async def test_what_retrieval_left_out_is_passed_on(services: Any, flow: Flow) -> None:
+    services[0].degraded = [Degradation(stage=Stage.STAGE_DENSE, reason="late: the encoder")]
+    assert _told(await flow.answer(_wish())) == {"STAGE_DENSE": "late"}
+
+
+async def test_products_deleted_meanwhile_give_their_places_to_the_next(services: Any, flow: Flow) -> None:
+    services[0].deleted = {"p5", "p3"}
+    answer = await flow.answer(_wish())
+    assert _ids(answer) == ["p4", "p2", "p1"]
+    assert answer.next_page_token
+
+
+@pytest.mark.parametrize("method", ["Retrieve", "GetProducts"])
+@pytest.mark.parametrize("code", CODES)
+async def test_failing_retrieval_gives_popular_products(
+    services: Any, flow: Flow, popular: PopularList, method: str, code: grpc.StatusCode
+) -> None:
+    await popular.refresh()
+    services[0].failures[method] = code
+    answer = await flow.answer(_wish())
+    assert _ids(answer) == ["p0", "p1", "p2"]
+    assert _told(answer) == {"STAGE_RETRIEVAL": CODES[code]}
+
+
+async def test_popular_products_of_the_querys_category_come_first(
+    services: Any, flow: Flow, popular: PopularList
+) -> None:
+    await popular.refresh()
+    services[0].failures["Retrieve"] = grpc.StatusCode.UNAVAILABLE
+    services[0].categories = [LabelProbability(label="shoe", probability=0.9)]
+    answer = await flow.answer(_wish())
+    assert _ids(answer) == ["p3", "p5", "p0"]
+    services[0].categories = [LabelProbability(label="shoe", probability=0.3)]
+    assert _ids(await flow.answer(_wish())) == ["p0", "p1", "p2"]
+
+
+async def test_popular_list_stays_when_it_cannot_be_read_anew(
+    services: Any, flow: Flow, popular: PopularList
+) -> None:
+    await popular.refresh()
+    services[0].failures["Retrieve"] = grpc.StatusCode.UNAVAILABLE
+    await popular.refresh()
+    assert len(popular) == N
+
+
+async def test_without_retrieval_and_popular_products_the_answer_is_unavailable(
+    services: Any, flow: Flow
+) -> None:
+    services[0].failures["Retrieve"] = grpc.StatusCode.UNAVAILABLE
+    with pytest.raises(Unavailable, match="retrieval is gone"):
+        await flow.answer(_wish())
