@@ -1,0 +1,1 @@
+"""Holds the catalogue and finds candidates in it."""

@@ -1,0 +1,61 @@
+"""The bi-encoder of queries and products: what the retrieval service asks of its model."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aisle.catalog.v1.product_pb2 import Product
+from aisle.catalog.v1.serving_pb2 import ModelVersion
+from runtime.inference.encoder import TextModel, TextResult
+from runtime.settings import StartupError
+from services.retrieval.text import passage
+
+Embeddings = NDArray[np.float32]
+
+_OUTPUT = "embedding"
+_TOKENIZED_AT_ONCE = 16  # the event loop waits while texts are cut into tokens
+
+
+class Encoder:
+    """Embeds queries and products into one space, each with the prefix the model was trained with."""
+
+    def __init__(self, model: TextModel) -> None:
+        if not (model.manifest.embedding_space and model.manifest.dimension):
+            raise StartupError(
+                f"model {model.manifest.name!r} version {model.manifest.version} makes no embeddings "
+                "(its manifest names no embedding space or dimension); publish a retriever"
+            )
+        self._model = model
+        self.space: str = model.manifest.embedding_space
+        self.dimension: int = model.manifest.dimension
+
+    @property
+    def version(self) -> ModelVersion:
+        """The model's name and version."""
+        return self._model.version
+
+    async def query(self, text: str) -> Embeddings:
+        """Return the embedding of a query: float32 [dimension], L2-normalised. Raises as `TextModel.run`."""
+        results = await self._model.run([self._model.manifest.query_prefix + text])
+        embedding: Embeddings = _stack(results)[0]
+        return embedding
+
+    async def products(self, products: Sequence[Product]) -> Embeddings:
+        """Return embeddings of products, float32 [n, dimension]; queries go before them."""
+        texts = self._passages(products)
+        results: list[TextResult] = []
+        for start in range(0, len(texts), _TOKENIZED_AT_ONCE):
+            results += await self._model.run(texts[start : start + _TOKENIZED_AT_ONCE], bulk=True)
+        return _stack(results)
+
+    def products_sync(self, products: Sequence[Product]) -> Embeddings:
+        """Return embeddings of products, float32 [n, dimension], before the event loop serves."""
+        return _stack(self._model.run_sync(self._passages(products)))
+
+    def _passages(self, products: Sequence[Product]) -> list[str]:
+        return [self._model.manifest.passage_prefix + passage(product) for product in products]
+
+
+def _stack(results: Sequence[TextResult]) -> Embeddings:
+    return np.stack([result.outputs[_OUTPUT] for result in results]).astype(np.float32, copy=False)

@@ -1,0 +1,23 @@
+"""Settings of the retrieval service."""
+
+from pathlib import Path
+
+from pydantic import Field
+
+from runtime.inference.session import InferenceSettings
+from runtime.serving.server import ServerSettings
+
+
+class RetrievalSettings(ServerSettings, InferenceSettings):
+    """Settings of the process that owns the catalogue."""
+
+    port: int = Field(50052, ge=0, le=65535, description="gRPC port; 0 takes a free one")
+    metrics_port: int = Field(9102, ge=0, le=65535, description="port of /metrics; 0 takes a free one")
+    state: Path = Field(Path("state/catalog"), description="folder of the catalogue's durable record")
+    dense_budget_seconds: float = Field(
+        0.1, gt=0, le=60, description="seconds for encoding a query; later ones are answered by words alone"
+    )
+    search_threads: int = Field(2, ge=1, le=256, description="searches that run at once")
+    reembed: bool = Field(
+        False, description="compute all embeddings anew when the record's are of another model's space"
+    )

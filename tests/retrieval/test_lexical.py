@@ -1,0 +1,81 @@
+"""BM25 over postings that change."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.retrieval.lexical import LexicalIndex
+
+_TERMS = st.lists(st.sampled_from("abcdefg"), min_size=0, max_size=12)
+
+
+def _plain_bm25(documents: dict[int, list[str]], query: list[str], rows: int) -> list[float]:
+    """The formula, written out."""
+    mean = sum(map(len, documents.values())) / max(len(documents), 1) or 1
+    scores = [0.0] * rows
+    for term in set(query):
+        df = sum(term in terms for terms in documents.values())
+        idf = math.log(1 + (len(documents) - df + 0.5) / (df + 0.5))
+        for row, terms in documents.items():
+            tf = terms.count(term)
+            scores[row] += idf * tf * 2.2 / (tf + 1.2 * (0.25 + 0.75 * len(terms) / mean)) if tf else 0
+    return scores
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.one_of(st.none(), _TERMS)), max_size=30), _TERMS)
+def test_scores_are_bm25_whatever_was_added_and_removed_before(
+    changes: list[tuple[int, list[str] | None]], query: list[str]
+) -> None:
+    index = LexicalIndex()
+    held: dict[int, list[str]] = {}
+    for row, terms in changes:
+        if row in held:
+            index.remove(row, held.pop(row))
+        if terms is not None:
+            index.put(row, terms)
+            held[row] = terms
+    expected = _plain_bm25(held, query, 10)
+    np.testing.assert_allclose(index.scores(query, 10), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_rare_term_weighs_more_than_a_common_one() -> None:
+    index = LexicalIndex()
+    for row, terms in enumerate((["shirt", "black"], ["shirt", "red"], ["shirt", "teal"])):
+        index.put(row, terms)
+    scores = index.scores(["shirt", "teal"], 3)
+    assert scores.argmax() == 2
+    assert scores[0] == scores[1] > 0
+
+
+def test_unknown_terms_and_an_empty_index_score_zero() -> None:
+    index = LexicalIndex()
+    assert index.scores(["x"], 0).shape == (0,)
+    index.put(0, ["a"])
+    assert index.scores(["x"], 1).tolist() == [0]
+    assert index.scores([], 1).tolist() == [0]
+
+
+def test_a_term_repeated_beyond_counting_is_still_found() -> None:
+    index = LexicalIndex()
+    index.put(0, ["a"] * 1000)
+    index.put(1, ["b"])
+    assert index.scores(["a"], 2)[0] > 0
+    index.remove(0, ["a"] * 1000)
+    assert index.scores(["a"], 2)[0] == 0
+
+
+def test_removing_what_is_not_there_is_refused() -> None:
+    index = LexicalIndex()
+    index.put(0, ["a"])
+    with pytest.raises(KeyError):
+        index.remove(1, ["a"])
+    with pytest.raises(KeyError):
+        index.remove(0, ["b"])
+
+
+def test_rows_beyond_the_posting_format_are_refused() -> None:
+    with pytest.raises(ValueError, match="at most"):
+        LexicalIndex().put(1 << 24, ["a"])
