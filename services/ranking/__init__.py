@@ -1,0 +1,1 @@
+"""The ranking service: orders the candidates of one request by several learned objectives."""

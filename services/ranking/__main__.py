@@ -1,0 +1,28 @@
+"""Entry point of the ranking process: `python -m services.ranking`."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from aisle.ranking.v1.ranking_pb2_grpc import add_RankingServiceServicer_to_server
+from runtime.inference.store import ModelStore
+from runtime.serving.server import Endpoint, main
+from runtime.settings import load
+from services.ranking.model import RankingModel
+from services.ranking.service import RankingService
+from services.ranking.settings import RankingSettings
+
+SERVICE = "aisle.ranking.v1.RankingService"
+
+
+@asynccontextmanager
+async def build(settings: RankingSettings) -> AsyncIterator[Sequence[Endpoint]]:
+    """Load and warm up the model; yield the service."""
+    model = RankingModel.open(ModelStore(settings.models), settings)
+    model.warm_up()
+    service = RankingService(model, settings)
+    yield [Endpoint(SERVICE, lambda server: add_RankingServiceServicer_to_server(service, server))]
+
+
+if __name__ == "__main__":
+    chosen = load(RankingSettings)
+    main("ranking", chosen, lambda: build(chosen))

@@ -1,0 +1,73 @@
+"""The ranking model as it is served."""
+
+import time
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from aisle.catalog.v1.serving_pb2 import ModelVersion
+from runtime.inference.session import InferenceSettings, OnnxSession
+from runtime.inference.store import ModelStore, StoredModel
+from runtime.observability.metrics import MODEL_SECONDS
+from runtime.settings import StartupError
+from services.ranking.features import FEATURES
+from services.ranking.objectives import Predictions
+
+MODEL = "ranker"
+TRAINED_ON_FILE = "trained_on.json"
+
+
+class TrainedOn(BaseModel):
+    """A file of every version: the columns of its input in order, and the categories it has learned from."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    features: list[str]
+    categories: list[str]
+
+
+class RankingModel:
+    """A published multi-task model: features float32 [n, F] in, three probabilities per candidate out."""
+
+    def __init__(self, session: OnnxSession, trained_on: TrainedOn) -> None:
+        self._session = session
+        self.categories = frozenset(category.casefold() for category in trained_on.categories)
+        manifest = session.model.manifest
+        self.version = ModelVersion(name=manifest.name, version=manifest.version)
+
+    @classmethod
+    def open(cls, store: ModelStore, settings: InferenceSettings) -> "RankingModel":
+        """Load the current version; raises StartupError when it is missing, damaged or of other features."""
+        stored = store.open(MODEL)
+        return cls(OnnxSession(stored, settings), _read_trained_on(stored))
+
+    def warm_up(self) -> None:
+        """Run a few sizes, so that the first request meets no first-time cost."""
+        for rows in (1, 200, 1000):
+            self.predict(np.zeros((rows, len(FEATURES)), dtype=np.float32))
+
+    def predict(self, features: NDArray[np.float32]) -> Predictions:
+        """Return the probabilities of n candidates; `features`: float32 [n, len(FEATURES)]."""
+        start = time.perf_counter()
+        outputs: dict[str, NDArray[Any]] = self._session.run({"features": features})
+        MODEL_SECONDS.labels(self.version.name, "infer").observe(time.perf_counter() - start)
+        return Predictions(outputs["click"], outputs["conversion"], outputs["relevance"])
+
+
+def _read_trained_on(stored: StoredModel) -> TrainedOn:
+    path = stored.file(TRAINED_ON_FILE)
+    try:
+        trained_on = TrainedOn.model_validate_json(path.read_text(encoding="utf-8"))
+    except (ValidationError, UnicodeDecodeError) as error:
+        raise StartupError(
+            f"{path} does not hold what it should ({error}); publish the model again"
+        ) from error
+    if trained_on.features != list(FEATURES):
+        differing = sorted(set(trained_on.features) ^ set(FEATURES)) or ["their order"]
+        raise StartupError(
+            f"{stored.folder} was trained on other features than this version computes "
+            f"({', '.join(differing[:5])}); train it again with `make models`"
+        )
+    return trained_on

@@ -1,0 +1,72 @@
+"""The blend of objectives: one score per candidate from what the model predicts and what retrieval found."""
+
+from collections.abc import Set
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from aisle.catalog.v1.columns_pb2 import DictionaryColumn
+from services.ranking.columns import Floats
+from services.ranking.scaling import standardise
+
+# Below this a probability is as good as impossible; its logarithm must not drown the other objectives.
+_LEAST = 1e-4
+
+
+class Weights(BaseModel):
+    """How much each objective counts on one surface."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    fused: float = Field(1.0, ge=0, description="weight of the standardised fused retrieval score")
+    relevance: float = Field(1.0, ge=0, description="weight of ln P(relevant)")
+    click: float = Field(0.3, ge=0, description="weight of ln P(click | seen)")
+    conversion: float = Field(0.1, ge=0, description="weight of ln P(purchase | click)")
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What the model says of n candidates: probabilities, float32 [n] each."""
+
+    click: NDArray[np.float32]
+    conversion: NDArray[np.float32]
+    relevance: NDArray[np.float32]
+
+
+def blend(fused: Floats, predictions: Predictions, weights: Weights, familiarity: float) -> Floats:
+    """Return the score of each candidate, float64 [n], higher is better.
+
+    score = fused · z(fused score) + familiarity · Σ weight · (ln p − mean ln p): a product of powers of the
+    objectives, so that none can make up for another that is near 0. Logarithms are centred, not
+    standardised: where the model sees no difference it makes none, and the fused order stands.
+    `familiarity`, 0 to 1, is how far the model knows these candidates; at 0 the fused order stands alone.
+    """
+    learned = weights.relevance * _log(predictions.relevance)
+    learned += weights.click * _log(predictions.click)
+    learned += weights.conversion * _log(predictions.conversion)
+    everywhere = np.ones(len(fused), dtype=np.bool_)
+    return weights.fused * standardise(fused, everywhere) + familiarity * learned
+
+
+def familiarity(categories: DictionaryColumn, known: Set[str]) -> float:
+    """Return the share of candidates, 0 to 1, whose category (case-folded) is one of `known`.
+
+    What a model learned in one shop, such as how far popularity may outweigh relevance, is wrong in another:
+    on a catalogue of other categories the first place is worth more than any such habit.
+    """
+    knows = np.array([*(value.casefold() in known for value in categories.values), False])
+    return float(knows[np.array(categories.indices, dtype=np.int64)].mean()) if categories.indices else 0.0
+
+
+def order(scores: Floats, fused: Floats) -> NDArray[Any]:
+    """Return the rows best first, int64 [n]; equal scores fall back to the fused order, then to the rows'."""
+    rows: NDArray[Any] = np.lexsort((-fused, -scores))
+    return rows
+
+
+def _log(probabilities: NDArray[np.float32]) -> Floats:
+    logs: Floats = np.log(np.maximum(probabilities.astype(np.float64), _LEAST))
+    return logs - float(logs.mean())

@@ -1,0 +1,32 @@
+"""Settings of the ranking process."""
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from aisle.ranking.v1.ranking_pb2 import Surface
+from runtime.inference.session import InferenceSettings
+from runtime.serving.server import ServerSettings
+from services.ranking.objectives import Weights
+
+
+class RankingSettings(ServerSettings, InferenceSettings):
+    """Flags such as `--search.click 0.5`, environment such as `AISLE_SEARCH__CLICK`."""
+
+    model_config = SettingsConfigDict(env_nested_delimiter="__", nested_model_default_partial_update=True)
+
+    port: int = Field(50053, ge=0, le=65535, description="gRPC port; 0 takes a free one")
+    metrics_port: int = Field(9103, ge=0, le=65535, description="port of /metrics; 0 takes a free one")
+    search: Weights = Field(Weights(), description="objectives on a page of search results")
+    home: Weights = Field(
+        Weights(fused=1.0, relevance=0.0, click=1.0, conversion=0.5),
+        description="objectives on recommendations for a user",
+    )
+    similar: Weights = Field(
+        Weights(fused=1.0, relevance=0.0, click=0.5, conversion=0.2),
+        description="objectives on products similar to one product",
+    )
+
+    def weights(self, surface: "Surface.ValueType") -> Weights:
+        """Return the weights of a surface; an unspecified one is search."""
+        by_surface = {Surface.SURFACE_HOME: self.home, Surface.SURFACE_SIMILAR: self.similar}
+        return by_surface.get(surface, self.search)
