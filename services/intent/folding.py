@@ -1,0 +1,17 @@
+"""One width and one case for the characters of a query, each staying in its place."""
+
+import unicodedata
+
+
+def fold(text: str) -> str:
+    """Return `text` in lower case with full-width forms narrowed, character by character.
+
+    The result has the same length, so that a span of it is the same span of `text`; a character whose
+    folded form is not one character (such as ½ or ß) stays as it is.
+    """
+    return "".join(map(_fold_one, text))
+
+
+def _fold_one(character: str) -> str:
+    folded = unicodedata.normalize("NFKC", character).casefold()
+    return folded if len(folded) == 1 else character

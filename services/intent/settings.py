@@ -1,0 +1,13 @@
+"""Settings of the intent process."""
+
+from pydantic import Field
+
+from runtime.inference.session import InferenceSettings
+from runtime.serving.server import ServerSettings
+
+
+class IntentSettings(ServerSettings, InferenceSettings):
+    """Settings of the process that understands queries."""
+
+    port: int = Field(50051, ge=0, le=65535, description="gRPC port; 0 takes a free one")
+    metrics_port: int = Field(9101, ge=0, le=65535, description="port of /metrics; 0 takes a free one")
