@@ -1,0 +1,83 @@
+import pytest
+import torch
+from transformers import BertConfig, BertModel
+
+from training.finetuning import METHODS, Method, merge, prepare, trainable, trained_parameters
+
+IDS = torch.tensor([[1, 5, 9, 2], [1, 7, 2, 0]])
+MASK = torch.tensor([[1, 1, 1, 1], [1, 1, 1, 0]])
+
+
+def tiny_encoder(seed: int = 0) -> BertModel:
+    torch.manual_seed(seed)
+    config = BertConfig(
+        vocab_size=32, hidden_size=16, num_hidden_layers=4, num_attention_heads=2, intermediate_size=32
+    )
+    encoder: BertModel = BertModel(config).eval()
+    return encoder
+
+
+def run(module: torch.nn.Module) -> torch.Tensor:
+    output: torch.Tensor = module(input_ids=IDS, attention_mask=MASK).last_hidden_state
+    return output
+
+
+def take_steps(module: torch.nn.Module, steps: int = 5) -> list[float]:
+    optimiser = torch.optim.AdamW(list(trainable(module)), lr=1e-2)
+    losses = []
+    for _ in range(steps):
+        loss = (run(module)[:, 0, 0] - 1).square().mean()
+        optimiser.zero_grad()
+        torch.autograd.backward(loss)
+        optimiser.step()
+        losses.append(loss.item())
+    return losses
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_both_methods_learn(method: Method) -> None:
+    losses = take_steps(prepare(tiny_encoder(), method, trainable_layers=2))
+    assert losses[-1] < losses[0]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_embeddings_and_lower_layers_do_not_move(method: Method) -> None:
+    before = tiny_encoder()
+    module = prepare(tiny_encoder(), method, trainable_layers=2)
+    take_steps(module)
+    after = merge(module)
+    assert torch.equal(*(e.get_parameter("embeddings.word_embeddings.weight") for e in (before, after)))
+    for layer, moved in ((0, False), (1, False), (2, True), (3, True)):
+        name = f"encoder.layer.{layer}.output.dense.weight"
+        was, now = (encoder.get_parameter(name) for encoder in (before, after))
+        assert torch.equal(was, now) is not moved
+
+
+def test_lora_trains_few_numbers() -> None:
+    full, lora = (trained_parameters(prepare(tiny_encoder(), method, 4)) for method in ("full", "lora"))
+    assert 0 < trained_parameters(prepare(tiny_encoder(), "full", 1)) < full
+    assert lora > 0
+    assert all(
+        "lora_" in name
+        for name, p in prepare(tiny_encoder(), "lora", 4).named_parameters()
+        if p.requires_grad
+    )
+
+
+def test_merged_lora_gives_the_adapted_outputs_in_a_plain_encoder() -> None:
+    module = prepare(tiny_encoder(), "lora", trainable_layers=4)
+    take_steps(module)
+    module.eval()
+    with torch.no_grad():
+        adapted = run(module)
+        merged = merge(module)
+        assert torch.allclose(run(merged), adapted, atol=1e-5)
+    assert set(merged.state_dict()) == set(tiny_encoder().state_dict())
+    assert not torch.allclose(run(tiny_encoder()), adapted, atol=1e-3)
+
+
+def test_wrong_choices_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"trainable_layers must be in \[1, 4\], got 5"):
+        prepare(tiny_encoder(), "full", 5)
+    with pytest.raises(ValueError, match="method must be one of full, lora"):
+        prepare(tiny_encoder(), "prefix", 2)  # type: ignore[arg-type]

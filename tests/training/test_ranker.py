@@ -1,0 +1,181 @@
+"""The ranker's training, on logs small enough to know the answer."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from aisle.catalog.v1.user_pb2 import EventType
+from services.ranking.features import FEATURES
+from training.demo_shop import Request
+from training.ranker.absence import hide
+from training.ranker.dataset import Rows
+from training.ranker.evaluation import evaluate
+from training.ranker.figures import auc, calibration_error, mean_ndcg
+from training.ranker.fit import Learner, fit
+from training.ranker.histories import histories
+from training.ranker.losses import Labels, multi_task_loss
+from training.ranker.model import TASKS, Examination, Ranker
+
+SHOWN = 10
+SIGNAL = FEATURES.index("slots_matched")
+
+
+def log(requests: int, seed: int) -> Rows:
+    """A log with known truth: clicks and purchases depend on one feature, and clicks on the position too.
+
+    What was shown above is not the better: positions are random, so that only examination falls with them.
+    """
+    rng = np.random.default_rng(seed)
+    n = requests * SHOWN
+    features = rng.normal(size=(n, len(FEATURES))).astype(np.float32)
+    signal = features[:, SIGNAL]
+    positions = np.tile(np.arange(1, SHOWN + 1), requests)
+    examination = positions**-0.7
+    attractiveness = 1 / (1 + np.exp(1.0 - 1.5 * signal))
+    conversions = 1 / (1 + np.exp(1.0 + signal))
+    clicks = rng.random(n) < examination * attractiveness
+    purchases = clicks & (rng.random(n) < conversions)
+    values = {
+        "clicks": clicks,
+        "purchases": purchases,
+        "grades": signal > 0.5,
+        "attractiveness": attractiveness,
+        "examination": examination,
+        "conversions": conversions,
+    }
+    return Rows(
+        features=features,
+        requests=np.repeat(np.arange(requests), SHOWN),
+        positions=positions,
+        **{name: each.astype(np.float32) for name, each in values.items()},
+    )
+
+
+@pytest.fixture(scope="module")
+def learner(tmp_path_factory: pytest.TempPathFactory) -> Learner:
+    runs = tmp_path_factory.mktemp("runs")
+    learner, _ = fit(log(3000, seed=1), log(400, seed=2), epochs=6, seed=7, recipe={}, runs=runs)
+    return learner
+
+
+def test_clicks_and_purchases_are_predicted_nearly_as_well_as_the_truth_does(learner: Learner) -> None:
+    figures = evaluate(learner, log(2000, seed=3))
+    for name in ("pctr_auc", "pctr_position_auc", "pcvr_auc"):
+        assert figures[name] > figures[f"{name}_truth"] - 0.02
+    assert figures["pctr_position_ece"] < 0.02
+    assert figures["relevance_ndcg@10"] > 0.97
+
+
+def test_position_bias_is_explained_by_position_and_not_by_the_product(learner: Learner) -> None:
+    with torch.no_grad():
+        propensities = torch.exp(learner.examination(torch.arange(1, SHOWN + 1))).numpy()
+    np.testing.assert_allclose(propensities, np.arange(1, SHOWN + 1) ** -0.7, atol=0.08)
+
+
+def test_epoch_with_the_least_validation_loss_is_kept(tmp_path: Path) -> None:
+    learner, outcome = fit(log(200, seed=1), log(100, seed=2), epochs=3, seed=7, recipe={}, runs=tmp_path)
+    losses = [row["loss"] for row in outcome.history]
+    assert outcome.history[outcome.best_epoch]["loss"] == min(losses)
+    assert not learner.training
+
+
+def test_same_seed_trains_the_same_weights(tmp_path: Path) -> None:
+    weights = []
+    for run in ("a", "b"):
+        learner, _ = fit(log(100, 1), log(50, 2), epochs=1, seed=7, recipe={}, runs=tmp_path / run)
+        weights.append(torch.cat([each.flatten() for each in learner.parameters()]))
+    assert torch.equal(*weights)
+
+
+def test_purchases_train_conversion_on_rows_nobody_clicked() -> None:
+    """ESMM: a row nobody clicked is no purchase either, and says a little about conversion."""
+    logits = {task: torch.zeros(2, requires_grad=True) for task in TASKS}
+    labels = Labels(
+        positions=torch.tensor([1, 1]),
+        clicks=torch.tensor([1.0, 0.0]),
+        purchases=torch.tensor([1.0, 0.0]),
+        grades=torch.full((2,), float("nan")),
+    )
+    loss = multi_task_loss(logits, torch.zeros(2), labels)
+    clicked, unclicked = torch.autograd.grad(loss, logits["conversion"])[0].tolist()
+    assert clicked < 0 < unclicked < -clicked
+
+
+def test_rows_never_shown_teach_relevance_only() -> None:
+    logits = {task: torch.zeros(1, requires_grad=True) for task in TASKS}
+    labels = Labels(torch.tensor([0]), torch.zeros(1), torch.zeros(1), torch.ones(1))
+    loss = multi_task_loss(logits, torch.zeros(1), labels)
+    gradients = torch.autograd.grad(loss, list(logits.values()), allow_unused=True)
+    assert [each is not None and bool(each.any()) for each in gradients] == [False, False, True]
+
+
+def test_propensities_fall_from_one_at_the_first_position() -> None:
+    logs = Examination(5)(torch.tensor([1, 2, 3, 5, 99]))
+    assert logs[0] == 0
+    assert (logs.diff()[:3] < 0).all() and logs[3] == logs[4]
+
+
+def test_feature_that_never_varied_in_training_cannot_matter_later() -> None:
+    features = torch.randn(50, 3)
+    features[:, 1] = 0.7
+    ranker = Ranker(features).eval()
+    changed = features.clone()
+    changed[:, 1] = 1e6
+    for task, logits in ranker(features).items():
+        assert torch.equal(logits, ranker(changed)[task])
+
+
+def test_hidden_groups_are_neutral_and_flagged() -> None:
+    features = torch.ones(4000, len(FEATURES))
+    hidden = hide(features, torch.Generator().manual_seed(1))
+    understood, matched = hidden[:, FEATURES.index("understood")], hidden[:, SIGNAL]
+    assert torch.equal(understood, matched)
+    assert 0.1 < 1 - understood.mean().item() < 0.2
+    missing = hidden[:, FEATURES.index("price_log")] == 0
+    assert missing.any() and (hidden[missing, FEATURES.index("price_missing")] == 1).all()
+    assert torch.equal(features, torch.ones_like(features))
+
+
+def request(number: int, seconds: int, products: str, acts: str) -> Request:
+    """Acts by row: "." nothing, "c" clicked, "k" carted too, "p" purchased too."""
+    k = len(products)
+    zeros = np.zeros(k, dtype=np.float32)
+    return Request(
+        id=f"r{number}",
+        session_id="s",
+        user_id="u",
+        query_id="q",
+        split="train",
+        event_seconds=seconds,
+        product_ids=tuple(products),
+        clicked=np.array([act in "ckp" for act in acts]),
+        carted=np.array([act in "kp" for act in acts]),
+        purchased=np.array([act == "p" for act in acts]),
+        relevance=zeros,
+        attractiveness=zeros,
+        examination=zeros,
+        conversion_probability=zeros,
+    )
+
+
+def test_history_holds_only_what_happened_before_newest_first_with_the_strongest_act() -> None:
+    log = [request(3, 300, "ae", "cc"), request(1, 100, "abc", "pc."), request(2, 200, "ad", "ck")]
+    contexts = histories(log)
+    assert not contexts["r1"].history
+    kinds = [(item.product_id, item.type, item.event_seconds) for item in contexts["r3"].history]
+    assert kinds == [
+        ("d", EventType.EVENT_TYPE_CART, 200),
+        ("a", EventType.EVENT_TYPE_PURCHASE, 200),
+        ("b", EventType.EVENT_TYPE_CLICK, 100),
+    ]
+
+
+def test_figures_by_hand() -> None:
+    labels = np.array([0, 1, 0, 1])
+    assert auc(labels, np.array([0.1, 0.4, 0.35, 0.8])) == 1.0
+    assert calibration_error(np.array([0.0, 1.0]), np.array([0.2, 0.6])) == pytest.approx(0.3)
+    requests, grades = np.array([0, 0, 1, 1]), np.array([0.0, 1.0, 0.0, 0.0])
+    expected = 1 / np.log2(3)  # the second request has nothing relevant and does not count
+    assert mean_ndcg(requests, grades, np.array([2.0, 1.0, 1.0, 2.0])) == pytest.approx(expected)

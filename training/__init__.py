@@ -1,0 +1,1 @@
+"""From data to published ONNX models; the only place that imports torch."""

@@ -1,0 +1,130 @@
+"""How far an exported graph is from the module it was made of."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from runtime.inference.manifest import Precision
+from training.export.quantisation import Feed
+
+Corpus = NDArray[np.float32]  # [n, dim], L2-normalised rows: the module's embeddings of many passages
+
+# Least values of a figure; the targets that a published model must reach.
+TARGETS: Mapping[Precision, Mapping[str, float]] = {
+    "fp32": {"cosine_min": 0.99999},
+    "int8": {"cosine_min": 0.98, "top1_agreement": 0.95},
+    "fp16": {"cosine_min": 0.9999},
+}
+
+
+def measure_parity(
+    module: nn.Module,
+    graphs: Mapping[Precision, Path],
+    outputs: Sequence[str],
+    probes: Sequence[Feed],
+    *,
+    corpus: Corpus | None = None,
+) -> dict[Precision, dict[str, float]]:
+    """Compare each graph with `module` on `probes`, run one by one on the CPU; the worst output counts.
+
+    `cosine_mean`, `cosine_min`: over the rows of an output (one text; or one list, when it is [n]).
+    `max_difference`: largest absolute one. `top1_agreement`: share of rows with the same largest value: of
+    the labels, of each token's labels, of the list's members, or, given `corpus`, of the passages by inner
+    product with the embedding.
+    """
+    expected = [_by_name(module, probe, outputs) for probe in probes]
+    return {
+        precision: _compare(expected, [_run(session, outputs, probe) for probe in probes], probes, corpus)
+        for precision, session in ((precision, _session(path)) for precision, path in graphs.items())
+    }
+
+
+def misses(parity: Mapping[Precision, Mapping[str, float]]) -> list[str]:
+    """Return a sentence for each figure of TARGETS that is not reached, or was not measured."""
+    return [
+        f"{precision} {figure} is {figures.get(figure, float('nan')):.5f}, at least {least} is required"
+        for precision, figures in parity.items()
+        for figure, least in TARGETS[precision].items()
+        if not figures.get(figure, float("nan")) >= least
+    ]
+
+
+def _compare(
+    expected: Sequence[Mapping[str, NDArray[Any]]],
+    found: Sequence[Mapping[str, NDArray[Any]]],
+    probes: Sequence[Feed],
+    corpus: Corpus | None,
+) -> dict[str, float]:
+    by_output = [
+        _figures([each[name] for each in expected], [each[name] for each in found], probes, corpus)
+        for name in expected[0]
+    ]
+    return {
+        figure: (max if figure == "max_difference" else min)(figures[figure] for figures in by_output)
+        for figure in by_output[0]
+    }
+
+
+def _figures(
+    expected: Sequence[NDArray[Any]],
+    found: Sequence[NDArray[Any]],
+    probes: Sequence[Feed],
+    corpus: Corpus | None,
+) -> dict[str, float]:
+    pairs = [
+        (left, right)
+        for wanted, got, probe in zip(expected, found, probes, strict=True)
+        for left, right in zip(_rows(wanted, probe), _rows(got, probe), strict=True)
+    ]
+    cosines = [_cosine(left, right) for left, right in pairs]
+    agreement = np.concatenate([_top1(left, corpus) == _top1(right, corpus) for left, right in pairs])
+    return {
+        "cosine_mean": float(np.mean(cosines)),
+        "cosine_min": float(np.min(cosines)),
+        "max_difference": float(max(np.abs(left - right).max() for left, right in pairs)),
+        "top1_agreement": float(agreement.mean()),
+    }
+
+
+def _rows(values: NDArray[Any], probe: Feed) -> list[NDArray[Any]]:
+    """Return what is compared as one: a list [n], a text's vector, or its tokens' vectors without padding."""
+    if values.ndim == 1:
+        return [values]
+    if values.ndim == 2:
+        return list(values)
+    return [row[mask.astype(bool)] for row, mask in zip(values, probe["attention_mask"], strict=True)]
+
+
+def _cosine(left: NDArray[Any], right: NDArray[Any]) -> float:
+    return float((left * right).sum() / (np.linalg.norm(left) * np.linalg.norm(right)))
+
+
+def _top1(row: NDArray[Any], corpus: Corpus | None) -> NDArray[np.int64]:
+    scores = corpus @ row if corpus is not None and row.ndim == 1 and len(row) == corpus.shape[1] else row
+    return np.atleast_1d(scores.argmax(axis=-1))
+
+
+def _by_name(module: nn.Module, probe: Feed, outputs: Sequence[str]) -> dict[str, NDArray[Any]]:
+    module.eval()
+    with torch.no_grad():
+        result = module(**{name: torch.from_numpy(values) for name, values in probe.items()})
+    if isinstance(result, Tensor):
+        result = (result,)
+    named = result if isinstance(result, Mapping) else dict(zip(outputs, result, strict=True))
+    return {name: named[name].numpy() for name in outputs}
+
+
+def _session(path: Path) -> ort.InferenceSession:
+    options = ort.SessionOptions()
+    options.log_severity_level = 3
+    return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+def _run(session: ort.InferenceSession, outputs: Sequence[str], probe: Feed) -> dict[str, NDArray[Any]]:
+    return dict(zip(outputs, session.run(list(outputs), dict(probe)), strict=True))

@@ -1,0 +1,101 @@
+"""One module in, the graphs of its precisions out."""
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import Tensor, nn
+
+from runtime.inference.manifest import Precision
+from runtime.observability.logs import get_logger
+from training.export.optimisation import optimise
+from training.export.parity import Corpus, measure_parity, misses
+from training.export.quantisation import Feed, quantise
+from training.export.tracing import Axes, trace
+
+logger = get_logger(__name__)
+
+ALL: tuple[Precision, ...] = ("fp32", "int8", "fp16")
+# Products kept in fp32, tried in this order: the second feed-forward product of BERT loses most by int8.
+KEPT_FLOAT = ("", "output/dense")
+
+
+@dataclass(frozen=True)
+class Exported:
+    """Graphs by precision, and their figures against the module."""
+
+    graphs: dict[Precision, Path]
+    parity: dict[Precision, dict[str, float]]
+
+
+def export_onnx(
+    module: nn.Module,
+    sample: Mapping[str, Tensor],
+    outputs: Sequence[str],
+    folder: Path,
+    *,
+    axes: Axes | None = None,
+    precisions: Sequence[Precision] = ALL,
+    calibration: Sequence[Feed] = (),
+    keep_float: str = "",
+) -> dict[Precision, Path]:
+    """Write `model.<precision>.onnx` into `folder` for each precision; return their paths.
+
+    `sample` (one example of each argument of forward, by name), `outputs` and `axes` are those of
+    `training.export.tracing.trace`. `calibration` are inputs by which int8 is scaled, `sample` when there
+    are none: give some dozens of typical ones. `keep_float` is that of `quantise`.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    paths: dict[Precision, Path] = {precision: folder / f"model.{precision}.onnx" for precision in precisions}
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        traced, fused = Path(scratch) / "traced.onnx", Path(scratch) / "fused.onnx"
+        trace(module, sample, outputs, traced, axes)
+        optimise(traced, fused, module)
+        if "int8" in paths:
+            feeds = calibration or [{name: values.numpy() for name, values in sample.items()}]
+            quantise(fused, paths["int8"], feeds, keep_float=keep_float)
+        if "fp16" in paths:
+            optimise(traced, paths["fp16"], module, half=True)
+        if "fp32" in paths:
+            fused.replace(paths["fp32"])
+    return paths
+
+
+def export_within_parity(
+    module: nn.Module,
+    sample: Mapping[str, Tensor],
+    outputs: Sequence[str],
+    folder: Path,
+    *,
+    probes: Sequence[Feed],
+    corpus: Corpus | None = None,
+    axes: Axes | None = None,
+    precisions: Sequence[Precision] = ALL,
+    calibration: Sequence[Feed] = (),
+) -> Exported:
+    """Export as `export_onnx` does, measure the parity on `probes`, and spend on int8 only what it needs.
+
+    When int8 misses its targets it is made again with the most sensitive products left in fp32. The last
+    figures are returned whatever they are: the publisher refuses what misses.
+    """
+    graphs = export_onnx(
+        module, sample, outputs, folder, axes=axes, precisions=precisions, calibration=calibration
+    )
+    parity = measure_parity(module, graphs, outputs, probes, corpus=corpus)
+    for keep_float in KEPT_FLOAT[1:]:
+        if "int8" not in graphs or not (missed := misses({"int8": parity["int8"]})):
+            break
+        logger.info("int8_exported_again", missed=missed, keep_float=keep_float)
+        graphs |= export_onnx(
+            module,
+            sample,
+            outputs,
+            folder,
+            axes=axes,
+            precisions=("int8",),
+            calibration=calibration,
+            keep_float=keep_float,
+        )
+        parity |= measure_parity(module, {"int8": graphs["int8"]}, outputs, probes, corpus=corpus)
+    return Exported(graphs, parity)

@@ -1,0 +1,90 @@
+"""Batches of queries of like length, varied anew in each epoch."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from random import Random
+
+import torch
+from tokenizers import Encoding, Tokenizer
+from torch import Tensor
+
+from training.intent.augmentation import varied
+from training.intent.example import Example
+from training.intent.losses import NO_CATEGORY, Labels
+from training.intent.open_world import browsing
+from training.intent.tagging import IGNORED, tag
+from training.intent.vocabulary import vocabulary
+
+_POOL = 16  # batches sorted by length together: less padding, still mixed
+
+
+@dataclass(frozen=True)
+class Batch:
+    """int64 [batch, tokens] `input_ids` and `attention_mask`, with labels."""
+
+    input_ids: Tensor
+    attention_mask: Tensor
+    labels: Labels
+
+    @property
+    def inputs(self) -> dict[str, Tensor]:
+        """The arguments of the network."""
+        return {"input_ids": self.input_ids, "attention_mask": self.attention_mask}
+
+
+class Batcher:
+    """Turns examples into batches; `tokenizer` cuts texts but does not pad."""
+
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        intents: Sequence[str],
+        categories: Sequence[str],
+        tags: Sequence[str],
+    ) -> None:
+        self._tokenizer = tokenizer
+        self._intents = {name: number for number, name in enumerate(intents)}
+        self._categories = {name: number for number, name in enumerate(categories)} | {"": NO_CATEGORY}
+        self._tags = {name: number for number, name in enumerate(tags)}
+
+    def epoch(
+        self, examples: Sequence[Example], size: int, *, open_world: float, seed: int
+    ) -> Iterator[Batch]:
+        """Yield the examples varied and shuffled, and `open_world` times as many invented ones among them.
+
+        The same seed gives the same batches.
+        """
+        random, words = Random(seed), vocabulary()
+        drawn = [varied(example, random, words) for example in examples]
+        drawn += [browsing(random, words) for _ in range(round(open_world * len(examples)))]
+        random.shuffle(drawn)
+        for pool in range(0, len(drawn), size * _POOL):
+            ordered = sorted(drawn[pool : pool + size * _POOL], key=lambda each: len(each.text))
+            parts = [ordered[start : start + size] for start in range(0, len(ordered), size)]
+            random.shuffle(parts)
+            yield from map(self.batch, parts)
+
+    def batch(self, examples: Sequence[Example]) -> Batch:
+        """Return the examples as one batch, as they are."""
+        encodings = self._tokenizer.encode_batch([example.text for example in examples])
+        width = max(len(encoding.ids) for encoding in encodings)
+        ids = torch.zeros(len(examples), width, dtype=torch.int64)
+        mask = torch.zeros_like(ids)
+        slots = torch.full_like(ids, IGNORED)
+        for row, (example, encoding) in enumerate(zip(examples, encodings, strict=True)):
+            length = len(encoding.ids)
+            ids[row, :length] = torch.tensor(encoding.ids)
+            mask[row, :length] = 1
+            slots[row, :length] = torch.tensor(self._tagged(example, encoding))
+        return Batch(
+            ids,
+            mask,
+            Labels(
+                torch.tensor([self._intents[each.intent] for each in examples]),
+                torch.tensor([self._categories[each.category] for each in examples]),
+                slots,
+            ),
+        )
+
+    def _tagged(self, example: Example, encoding: Encoding) -> list[int]:
+        return tag(encoding.offsets, example.spans, self._tags)

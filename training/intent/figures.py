@@ -1,0 +1,79 @@
+"""How well queries are understood."""
+
+from collections.abc import Iterable, Sequence
+
+from sklearn.metrics import f1_score
+
+from aisle.intent.v1.intent_pb2 import Understanding
+from training.demo_shop import INTENTS, Query
+
+_Facts = set[tuple[object, ...]]
+
+
+def figures(understood: Sequence[Understanding], queries: Sequence[Query]) -> dict[str, float]:
+    """Compare with the truth; every figure is 0 to 1.
+
+    `category_accuracy` is over the queries that are about a category. `slot_f1` counts a slot as found when
+    key, canonical value and negation are right, `span_f1` when key, start and end are; both are micro
+    averages. `price_accuracy` asks for both bounds, and for no bounds where there are none. `score`, the
+    mean of the first, third and fourth, chooses the epoch.
+    """
+    said = [each.intents[0].label for each in understood]
+    true = [query.intent for query in queries]
+    about = [(each, query) for each, query in zip(understood, queries, strict=True) if query.category]
+    found = {
+        "intent_macro_f1": float(f1_score(true, said, labels=INTENTS, average="macro", zero_division=0)),
+        "intent_accuracy": _share(a == b for a, b in zip(said, true, strict=True)),
+        "category_accuracy": _share(each.categories[0].label == query.category for each, query in about),
+        "slot_f1": _micro_f1([_values(u) for u in understood], [_true_values(q) for q in queries]),
+        "span_f1": _micro_f1([_spans(u) for u in understood], [_true_spans(q) for q in queries]),
+        "price_accuracy": _share(map(_same_price, understood, queries)),
+    }
+    return {
+        "score": (found["intent_macro_f1"] + found["category_accuracy"] + found["slot_f1"]) / 3,
+        **found,
+    }
+
+
+def shopping_share(understood: Sequence[Understanding]) -> float:
+    """Return the share of queries read as browsing or buying: what queries of a shop's search box are."""
+    return _share(each.intents[0].label in ("browse", "purchase") for each in understood)
+
+
+def _share(flags: Iterable[bool]) -> float:
+    told = list(flags)
+    return sum(told) / len(told) if told else 0.0
+
+
+def _micro_f1(found: Sequence[_Facts], true: Sequence[_Facts]) -> float:
+    right = sum(len(a & b) for a, b in zip(found, true, strict=True))
+    total = sum(map(len, found)) + sum(map(len, true))
+    return 2 * right / total if total else 1.0
+
+
+def _values(understanding: Understanding) -> _Facts:
+    return {(slot.key, slot.value, slot.negated) for slot in understanding.slots}
+
+
+def _true_values(query: Query) -> _Facts:
+    return {(slot.key, slot.value, slot.negated) for slot in query.slots}
+
+
+def _spans(understanding: Understanding) -> _Facts:
+    return {(slot.key, slot.start, slot.end) for slot in understanding.slots}
+
+
+def _true_spans(query: Query) -> _Facts:
+    return {(slot.key, slot.start, slot.end) for slot in query.slots}
+
+
+def _same_price(understanding: Understanding, query: Query) -> bool:
+    if query.price is None or not understanding.HasField("price"):
+        return query.price is None and not understanding.HasField("price")
+    said = understanding.price
+    bounds = (
+        said.minimum if said.HasField("minimum") else None,
+        said.maximum if said.HasField("maximum") else None,
+        said.currency_code,
+    )
+    return bounds == (query.price.minimum, query.price.maximum, query.price.currency)

@@ -1,0 +1,104 @@
+"""Fitting the network with the training loop all models share."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from services.intent.decoding import Decoder
+from services.intent.labels import Labels
+from training.base_models import BaseModel
+from training.demo_shop import Query
+from training.finetuning import Method, merge, prepare, trainable
+from training.intent.batches import Batch, Batcher
+from training.intent.example import Example
+from training.intent.figures import figures
+from training.intent.losses import multi_task_loss
+from training.intent.network import IntentNetwork
+from training.intent.reading import by_network, understand
+from training.intent.recipe import Recipe
+from training.loop import Outcome, ParameterGroup, Schedule, Task, train
+
+MAX_TOKENS = 128  # of a served query; 512 characters of Chinese may be more
+
+
+@dataclass(frozen=True)
+class Data:
+    """What to learn from and what chooses the epoch."""
+
+    train: Sequence[Example]
+    validation: Sequence[Query]
+
+
+def fit(
+    base: BaseModel,
+    labels: Labels,
+    data: Data,
+    recipe: Recipe,
+    *,
+    method: Method,
+    seed: int,
+    runs: Path = Path("runs"),
+    name: str = "intent",
+) -> tuple[IntentNetwork, Outcome]:
+    """Return a plain network fitted to `data.train`, in eval mode, and how the run went.
+
+    `base` is changed in place. The validation figure "score" chooses the epoch.
+    """
+    torch.manual_seed(seed)
+    encoder = prepare(base.encoder, method, recipe.trainable_layers)
+    network = IntentNetwork(
+        encoder,
+        base.dimension,
+        intents=len(labels.intent),
+        categories=len(labels.category),
+        tags=len(labels.slots),
+    )
+    base.tokenizer.enable_truncation(max_length=MAX_TOKENS)
+    task = _task(network, base, labels, data, recipe, method, seed)
+    schedule = Schedule(epochs=recipe.epochs, max_steps=recipe.max_steps, seed=seed)
+    outcome = train(task, schedule, name=name, recipe=recipe.settings(method, seed), runs=runs)
+    network.encoder = merge(encoder)
+    return network.eval(), outcome
+
+
+def evaluate(
+    network: IntentNetwork, base: BaseModel, labels: Labels, queries: Sequence[Query]
+) -> Mapping[str, float]:
+    """Return the figures of `network` on `queries`."""
+    texts = [query.text for query in queries]
+    return figures(understand(by_network(network), base.tokenizer, Decoder(labels), texts), queries)
+
+
+def _task(
+    network: IntentNetwork,
+    base: BaseModel,
+    labels: Labels,
+    data: Data,
+    recipe: Recipe,
+    method: Method,
+    seed: int,
+) -> Task[Batch]:
+    batcher = Batcher(base.tokenizer, labels.intent, labels.category, labels.slots)
+    count = len(data.train) + round(recipe.open_world * len(data.train))
+
+    def loss(batch: Batch) -> Tensor:
+        return multi_task_loss(network(**batch.inputs), batch.labels, recipe.weights)
+
+    rate = recipe.adapter_rate if method == "lora" else recipe.encoder_rate
+    return Task(
+        module=network,
+        groups=[
+            ParameterGroup(list(trainable(network.encoder)), rate),
+            ParameterGroup(network.heads(), recipe.head_rate),
+        ],
+        batches=lambda epoch: batcher.epoch(
+            data.train, recipe.batch, open_world=recipe.open_world, seed=seed * 1000 + epoch
+        ),
+        steps_per_epoch=-(-count // recipe.batch),
+        loss=loss,
+        validate=lambda: evaluate(network, base, labels, data.validation),
+        choose_by="score",
+    )

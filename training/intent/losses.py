@@ -1,0 +1,53 @@
+"""What the network is taught: three tasks, weighed together."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from training.intent.network import Logits
+from training.intent.tagging import IGNORED
+
+NO_CATEGORY = -1
+
+
+@dataclass(frozen=True)
+class Labels:
+    """int64 labels: `intent` [b], `category` [b] (NO_CATEGORY for none), `slots` [b, tokens] (or IGNORED)."""
+
+    intent: Tensor
+    category: Tensor
+    slots: Tensor
+
+
+@dataclass(frozen=True)
+class Weights:
+    """How much each task counts, and how far a label is smoothed."""
+
+    intent: float = 1.0
+    category: float = 1.0
+    no_category: float = 0.3
+    slots: float = 1.0
+    smoothing: float = 0.05
+
+
+def multi_task_loss(logits: Logits, labels: Labels, weights: Weights) -> Tensor:
+    """Return the weighted sum of the tasks' cross entropies, a scalar.
+
+    A query of no known category teaches the category head to prefer none (outlier exposure, Hendrycks et
+    al. 2019, arXiv 1812.04606): its target is the uniform distribution.
+    """
+    intent = functional.cross_entropy(logits.intent, labels.intent, label_smoothing=weights.smoothing)
+    slots = functional.cross_entropy(logits.slots.flatten(0, 1), labels.slots.flatten(), ignore_index=IGNORED)
+    category = _category(logits.category, labels.category, weights)
+    return weights.intent * intent + weights.slots * slots + category
+
+
+def _category(logits: Tensor, labels: Tensor, weights: Weights) -> Tensor:
+    known = labels != NO_CATEGORY
+    each = functional.cross_entropy(
+        logits, labels.clamp(min=0), label_smoothing=weights.smoothing, reduction="none"
+    )
+    uniform = -functional.log_softmax(logits, dim=-1).mean(dim=-1)
+    return torch.where(known, weights.category * each, weights.no_category * uniform).mean()

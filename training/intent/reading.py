@@ -1,0 +1,68 @@
+"""Reading queries with the network or with one of its graphs, as the service does."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+import torch
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from aisle.intent.v1.intent_pb2 import Understanding
+from services.intent.decoding import Decoder
+from training.intent.network import OUTPUTS, IntentNetwork
+
+Arrays = Mapping[str, NDArray[Any]]
+Run = Callable[[Arrays], Arrays]  # input_ids and attention_mask, int64 [batch, tokens] → logits
+
+_BATCH = 64
+
+
+def by_network(network: IntentNetwork) -> Run:
+    """Run the network as it is, without gradients."""
+
+    def run(feed: Arrays) -> Arrays:
+        with torch.no_grad():
+            logits = network(**{name: torch.from_numpy(values) for name, values in feed.items()})
+        return {name: values.numpy() for name, values in zip(OUTPUTS, logits, strict=True)}
+
+    return run
+
+
+def by_graph(path: Path) -> Run:
+    """Run an exported graph on the CPU."""
+    session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    return lambda feed: dict(zip(OUTPUTS, session.run(list(OUTPUTS), dict(feed)), strict=True))
+
+
+def feeds(tokenizer: Tokenizer, texts: Sequence[str], batch: int = _BATCH) -> list[dict[str, NDArray[Any]]]:
+    """Return the inputs of the texts, in their order, `batch` at a time."""
+    return [_feed(tokenizer, texts[start : start + batch]) for start in range(0, len(texts), batch)]
+
+
+def understand(run: Run, tokenizer: Tokenizer, decoder: Decoder, texts: Sequence[str]) -> list[Understanding]:
+    """Return what the service would say of each text; like lengths share batches."""
+    order = sorted(range(len(texts)), key=lambda row: len(texts[row]))
+    understood: dict[int, Understanding] = {}
+    for start in range(0, len(order), _BATCH):
+        rows = order[start : start + _BATCH]
+        encodings = tokenizer.encode_batch([texts[row] for row in rows])
+        outputs = run(_feed(tokenizer, [texts[row] for row in rows]))
+        for place, (row, encoding) in enumerate(zip(rows, encodings, strict=True)):
+            own = {name: values[place] for name, values in outputs.items()}
+            own["slots"] = own["slots"][: len(encoding.ids)]
+            understood[row] = decoder.understand(texts[row], own, encoding.offsets)
+    return [understood[row] for row in range(len(texts))]
+
+
+def _feed(tokenizer: Tokenizer, texts: Sequence[str]) -> dict[str, NDArray[Any]]:
+    encodings = tokenizer.encode_batch(list(texts))
+    width = max(len(encoding.ids) for encoding in encodings)
+    ids = np.zeros((len(texts), width), dtype=np.int64)
+    mask = np.zeros_like(ids)
+    for row, encoding in enumerate(encodings):
+        ids[row, : len(encoding.ids)] = encoding.ids
+        mask[row, : len(encoding.ids)] = 1
+    return {"input_ids": ids, "attention_mask": mask}

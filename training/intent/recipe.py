@@ -1,0 +1,42 @@
+"""How the intent model is trained."""
+
+from dataclasses import asdict, dataclass, field
+from typing import Literal
+
+from training.finetuning import Method
+from training.intent.losses import Weights
+
+RecipeName = Literal["default", "large"]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything but data, seed and method that decides the weights."""
+
+    trainable_layers: int
+    epochs: int
+    encoder_rate: float  # learning rate of the encoder's weights
+    adapter_rate: float  # of LoRA's adapters
+    head_rate: float
+    batch: int = 32
+    max_steps: int | None = None
+    open_world: float = 0.15  # invented queries for other goods, as a share of the shop's
+    public_data: bool = False
+    weights: Weights = field(default_factory=Weights)
+
+    def settings(self, method: Method, seed: int) -> dict[str, object]:
+        """Return the recipe as JSON values, for its fingerprint and the manifest."""
+        return {**asdict(self), "method": method, "seed": seed}
+
+
+RECIPES: dict[RecipeName, Recipe] = {
+    "default": Recipe(trainable_layers=3, epochs=3, encoder_rate=2e-4, adapter_rate=1e-3, head_rate=2e-3),
+    "large": Recipe(
+        trainable_layers=12,
+        epochs=6,
+        encoder_rate=5e-5,
+        adapter_rate=5e-4,
+        head_rate=1e-3,
+        public_data=True,
+    ),
+}

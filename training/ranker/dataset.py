@@ -1,0 +1,135 @@
+"""Training rows with the features serving would have computed: same index, same model outputs, same code."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aisle.catalog.v1.user_pb2 import UserContext
+from aisle.intent.v1.intent_pb2 import Understanding
+from aisle.ranking.v1.ranking_pb2 import Surface
+from services.ranking.features import FEATURES, compute
+from services.retrieval.index import Retrieved
+from training.demo_shop import DemoShop, Query, Request
+from training.ranker.upstream import Upstream
+
+CANDIDATES = 200
+# Of the candidates that were not shown, so many are kept for learning relevance: the best and random ones.
+_BEST_KEPT, _RANDOM_KEPT = 15, 15
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """n candidates of many requests; rows of one request lie together.
+
+    `features`: float32 [n, F]; `requests`: int64 [n], number of the request; `positions`: int64 [n], from 1,
+    0 when not shown; the others are float32 [n]. `clicks` and `purchases` are 0 where not shown; `grades` is
+    the judged relevance. The truth about what was shown, for evaluation only, is NaN elsewhere:
+    `attractiveness` (P(click | seen)), `examination` (P(seen)) and `conversions` (P(purchase | click)).
+    """
+
+    features: Floats
+    requests: NDArray[np.int64]
+    positions: NDArray[np.int64]
+    clicks: Floats
+    purchases: Floats
+    grades: Floats
+    attractiveness: Floats
+    examination: Floats
+    conversions: Floats
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+    def chosen(self, rows: NDArray[Any]) -> "Rows":
+        """Return some rows, by numbers or mask."""
+        return Rows(**{name: values[rows] for name, values in vars(self).items()})
+
+    def fused(self) -> Floats:
+        """Return the standardised fused score of each row, float32 [n]: the order to beat."""
+        return self.features[:, FEATURES.index("fused_z")]
+
+
+Grade = Callable[[Query], Floats]  # the relevance of every product of the shop, float32 [products]
+
+
+def build(
+    shop: DemoShop,
+    requests: Sequence[Request],
+    upstream: Upstream,
+    contexts: Mapping[str, UserContext],
+    grade: Grade,
+    *,
+    thin: bool,
+    seed: int,
+) -> Rows:
+    """Return the rows of `requests`; `thin` keeps what was shown and a sample of the other candidates.
+
+    Candidates are the 200 that retrieval finds, as in serving; a product that was shown but is not found by
+    it is left out: the ranker would never see it.
+    """
+    rng = np.random.default_rng(seed)
+    row_of = {product.id: row for row, product in enumerate(shop.products)}
+    grades: dict[str, Floats] = {}
+    parts = []
+    for number, request in enumerate(requests):
+        query = shop.query[request.query_id]
+        if query.id not in grades:
+            grades[query.id] = grade(query)
+        found = _retrieve(query, upstream, contexts[request.id])
+        rows = _rows(number, request, found, upstream.understandings[query.id], contexts[request.id])
+        relevance = grades[query.id][[row_of[each] for each in found.candidates.products.ids]]
+        rows.grades[:] = relevance
+        parts.append(rows.chosen(_thinned(rows, rng)) if thin else rows)
+    return _concatenate(parts)
+
+
+def _retrieve(query: Query, upstream: Upstream, context: UserContext) -> Retrieved:
+    history = [item.product_id for item in context.history]
+    return upstream.index.search(query.text, upstream.embeddings[query.id], CANDIDATES, history)
+
+
+def _rows(
+    number: int, request: Request, found: Retrieved, understanding: Understanding, context: UserContext
+) -> Rows:
+    features = compute(
+        found.candidates,
+        understanding,
+        context,
+        found.history,
+        surface=Surface.SURFACE_SEARCH,
+        now_seconds=request.event_seconds,
+    )
+    ids = list(found.candidates.products.ids)
+    place = {product: position for position, product in enumerate(request.product_ids)}
+    shown = np.array([place.get(product, -1) for product in ids])
+
+    def spread(values: NDArray[Any], otherwise: float) -> Floats:
+        return np.where(shown >= 0, values[shown], otherwise).astype(np.float32)
+
+    return Rows(
+        features=features,
+        requests=np.full(len(ids), number),
+        positions=shown + 1,
+        clicks=spread(request.clicked, 0.0),
+        purchases=spread(request.purchased, 0.0),
+        grades=np.zeros(len(ids), dtype=np.float32),
+        attractiveness=spread(request.attractiveness, np.nan),
+        examination=spread(request.examination, np.nan),
+        conversions=spread(request.conversion_probability, np.nan),
+    )
+
+
+def _thinned(rows: Rows, rng: np.random.Generator) -> NDArray[np.bool_]:
+    kept = rows.positions > 0
+    kept[:_BEST_KEPT] = True  # candidates come best first
+    kept[rng.integers(0, len(kept), _RANDOM_KEPT)] = True
+    return kept
+
+
+def _concatenate(parts: Sequence[Rows]) -> Rows:
+    return Rows(**{name: np.concatenate([vars(part)[name] for part in parts]) for name in vars(parts[0])})

@@ -1,0 +1,84 @@
+"""What the ranker is worth on users it has not seen, beside the truth of the demo shop."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from services.ranking.objectives import Predictions, Weights, blend
+from training.ranker.dataset import Rows
+from training.ranker.figures import auc, calibration_error, mean_ndcg
+from training.ranker.fit import Learner
+from training.ranker.model import TASKS, ServedRanker
+
+
+def evaluate(learner: Learner, rows: Rows) -> dict[str, float]:
+    """Return figures by name; those that end in "_truth" are what the hidden probabilities reach.
+
+    Like is compared with like: the served click probability knows no position and stands beside the true
+    attractiveness; with the learned propensity of its position it stands beside the true click probability.
+    Both are scored against the clicks that were logged.
+    """
+    predictions = predict(learner, rows.features)
+    propensities = _propensities(learner, rows.positions)
+    shown = rows.positions > 0
+    return {
+        **_clicks(rows, predictions, propensities, shown),
+        **_conversions(rows, predictions, shown & (rows.clicks > 0)),
+        **_relevance(rows, predictions),
+    }
+
+
+def predict(learner: Learner, features: NDArray[np.float32]) -> Predictions:
+    """Return what the served model says of `features`, float32 [n, F]."""
+    with torch.no_grad():
+        outputs = ServedRanker(learner.ranker).eval()(torch.from_numpy(features))
+    return Predictions(**{task: output.numpy() for task, output in zip(TASKS, outputs, strict=True)})
+
+
+def _propensities(learner: Learner, positions: NDArray[np.int64]) -> NDArray[np.float32]:
+    with torch.no_grad():
+        logs: NDArray[np.float32] = learner.examination(torch.from_numpy(positions).clamp(min=1)).numpy()
+    return np.exp(logs)
+
+
+def _clicks(
+    rows: Rows, predictions: Predictions, propensities: NDArray[np.float32], shown: NDArray[np.bool_]
+) -> dict[str, float]:
+    clicks, click = rows.clicks[shown], predictions.click[shown]
+    with_position = click * propensities[shown]
+    attractive, seen = rows.attractiveness[shown], rows.examination[shown]
+    return {
+        "pctr_auc": auc(clicks, click),
+        "pctr_auc_truth": auc(clicks, attractive),
+        "pctr_position_auc": auc(clicks, with_position),
+        "pctr_position_auc_truth": auc(clicks, attractive * seen),
+        "pctr_position_ece": calibration_error(clicks, with_position),
+    }
+
+
+def _conversions(rows: Rows, predictions: Predictions, clicked: NDArray[np.bool_]) -> dict[str, float]:
+    purchases, conversion = rows.purchases[clicked], predictions.conversion[clicked]
+    return {
+        "pcvr_auc": auc(purchases, conversion),
+        "pcvr_auc_truth": auc(purchases, rows.conversions[clicked]),
+        "pcvr_ece": calibration_error(purchases, conversion),
+    }
+
+
+def _relevance(rows: Rows, predictions: Predictions) -> dict[str, float]:
+    return {
+        "relevance_ndcg@10": mean_ndcg(rows.requests, rows.grades, predictions.relevance),
+        "blend_ndcg@10": mean_ndcg(rows.requests, rows.grades, _blended(rows, predictions)),
+        "fused_ndcg@10": mean_ndcg(rows.requests, rows.grades, rows.fused()),
+    }
+
+
+def _blended(rows: Rows, predictions: Predictions) -> NDArray[np.float64]:
+    """Return the scores a page of search results is ordered by, request by request."""
+    scores = np.empty(len(rows))
+    fused = rows.fused().astype(np.float64)
+    for number in np.unique(rows.requests):
+        part = rows.requests == number
+        mine = Predictions(**{task: getattr(predictions, task)[part] for task in TASKS})
+        scores[part] = blend(fused[part], mine, Weights(), familiarity=1.0)
+    return scores

@@ -1,0 +1,99 @@
+"""The multi-task ranking model, as trained and as exported."""
+
+import torch
+from torch import Tensor, nn
+
+TASKS = ("click", "conversion", "relevance")
+EXPERTS, WIDTH, TOWER = 4, 32, 16
+# Features of a catalogue never seen must not lie further out than what was trained on.
+_FARTHEST = 4.0
+
+
+class Normaliser(nn.Module):
+    """Standardises features by the training set's statistics; one that never varied there is switched off."""
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(self, features: Tensor) -> None:
+        super().__init__()
+        deviation, mean = torch.std_mean(features, dim=0, correction=0)
+        varied = deviation > 1e-4
+        self.register_buffer("mean", mean)
+        self.register_buffer("scale", torch.where(varied, 1 / deviation.clamp(min=1e-4), 0.0))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Features float32 [n, F] → within ±4, float32 [n, F]."""
+        return ((features - self.mean) * self.scale).clamp(-_FARTHEST, _FARTHEST)
+
+
+class Ranker(nn.Module):
+    """Multi-gate mixture of experts with one tower and one linear path per task.
+
+    Ma et al., "Modeling Task Relationships in Multi-task Learning with Multi-gate Mixture-of-Experts", KDD
+    2018. The linear path (Cheng et al., "Wide & Deep", 2016) keeps the model sensible where no expert
+    was trained. `forward` returns logits float32 [n] by task: of a click when seen, of a purchase after a
+    click, and of relevance.
+    """
+
+    def __init__(self, features: Tensor) -> None:
+        """`features`: float32 [n, F], the training set, for the statistics of the normaliser."""
+        super().__init__()
+        width = features.shape[1]
+        self.normalise = Normaliser(features)
+        self.experts = nn.Sequential(nn.Linear(width, EXPERTS * WIDTH), nn.ReLU())
+        self.gates = nn.ModuleDict({task: nn.Linear(width, EXPERTS) for task in TASKS})
+        self.towers = nn.ModuleDict(
+            {
+                task: nn.Sequential(nn.Linear(WIDTH, TOWER), nn.ReLU(), nn.Dropout(0.1), nn.Linear(TOWER, 1))
+                for task in TASKS
+            }
+        )
+        self.wide = nn.Linear(width, len(TASKS))
+        nn.init.zeros_(self.wide.weight)
+
+    def forward(self, features: Tensor) -> dict[str, Tensor]:
+        """Features float32 [n, F] → logits float32 [n] by task."""
+        inputs = self.normalise(features)
+        experts = self.experts(inputs).reshape(-1, EXPERTS, WIDTH)
+        wide = self.wide(inputs)
+        logits = {}
+        for column, task in enumerate(TASKS):
+            gate = torch.softmax(self.gates[task](inputs), dim=1)
+            mixed = (gate.unsqueeze(2) * experts).sum(dim=1)
+            logits[task] = self.towers[task](mixed).squeeze(1) + wide[:, column]
+        return logits
+
+
+class Examination(nn.Module):
+    """How likely a shopper looks at each position, relative to the first: position-based propensities.
+
+    P(click) = P(seen | position) · P(click | seen) (Richardson et al., 2007; Wang et al., WSDM 2018). The
+    propensity of position 1 is 1 by definition, and no other is above it. Training only: serving asks for
+    P(click | seen).
+    """
+
+    def __init__(self, positions: int) -> None:
+        super().__init__()
+        # By how much the log propensity of each later position falls below the first's: softplus(falls),
+        # which begins at 1 / √position.
+        first = torch.arange(2, positions + 1).log() / 2
+        self.falls = nn.Parameter(torch.log(torch.expm1(first)))
+
+    def forward(self, positions: Tensor) -> Tensor:
+        """Positions int64 [n], from 1 → log propensities float32 [n]; beyond the last, the last one's."""
+        logs = torch.cat([self.falls.new_zeros(1), -nn.functional.softplus(self.falls)])
+        return logs[(positions - 1).clamp(max=len(logs) - 1)]
+
+
+class ServedRanker(nn.Module):
+    """What is exported: the model without positions, its logits as probabilities."""
+
+    def __init__(self, ranker: Ranker) -> None:
+        super().__init__()
+        self.ranker = ranker
+
+    def forward(self, features: Tensor) -> tuple[Tensor, ...]:
+        """Features float32 [n, F] → probabilities float32 [n] of each of TASKS."""
+        logits = self.ranker(features)
+        return tuple(torch.sigmoid(logits[task]) for task in TASKS)

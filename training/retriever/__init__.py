@@ -1,0 +1,1 @@
+"""The bi-encoder: queries and products in one space, fine-tuned by contrast, published for serving."""
