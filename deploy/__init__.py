@@ -1,0 +1,1 @@
+"""How Aisle is deployed."""
