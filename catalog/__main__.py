@@ -1,0 +1,134 @@
+"""Reads and loads catalogues.
+
+python -m catalog check PATH   what would be loaded
+python -m catalog load PATH    load it through the gateway
+"""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import IO
+
+import grpc
+from tqdm import tqdm
+
+from aisle.gateway.v1.gateway_pb2_grpc import GatewayServiceStub
+from catalog.loading import Load
+from catalog.mapping import CatalogError, read_mapping
+from catalog.reading import Rejected, Source
+from catalog.sending import Sender
+
+_SHOWN = 10
+_CONNECT_SECONDS = 10
+
+
+class _Complaints:
+    """Prints the first rejected rows, writes all of them to a file if there is one, and counts."""
+
+    def __init__(self, file: IO[str] | None) -> None:
+        self.count = 0
+        self._file = file
+
+    def __call__(self, rejected: Rejected) -> None:
+        self.count += 1
+        if self.count <= _SHOWN:
+            tqdm.write(f"line {rejected.line} skipped: {rejected.reason}", file=sys.stderr)
+        if self._file is not None:
+            entry = {"line": rejected.line, "reason": rejected.reason}
+            self._file.write(json.dumps(entry, ensure_ascii=False) + "\n")
+
+    def conclude(self) -> str:
+        """Return what the summary says of them."""
+        more = f" (the first {_SHOWN} shown)" if self.count > _SHOWN else ""
+        return f"{self.count} rows skipped{more}"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the chosen command and return the process's exit status: 1 when nothing could be loaded."""
+    options = _parse(argv)
+    try:
+        mapping = read_mapping(options.mapping) if options.mapping else None
+        source = Source.find(options.path, mapping, options.format)
+        with _rejects(options) as file:
+            complaints = _Complaints(file)
+            return _COMMANDS[options.command](options, source, complaints)
+    except CatalogError as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def _check(options: argparse.Namespace, source: Source, complaints: _Complaints) -> int:
+    good = 0
+    for _, row in tqdm(source.read(), total=source.count(), unit="row", mininterval=0.5, file=sys.stderr):
+        if isinstance(row, Rejected):
+            complaints(row)
+        else:
+            good += 1
+    print(f"{source.path}: {good} products can be loaded, {complaints.conclude()}")
+    return 0 if good else 1
+
+
+def _load(options: argparse.Namespace, source: Source, complaints: _Complaints) -> int:
+    with grpc.insecure_channel(options.gateway) as channel:
+        try:
+            grpc.channel_ready_future(channel).result(timeout=_CONNECT_SECONDS)
+        except grpc.FutureTimeoutError as error:
+            raise CatalogError(
+                f"no gateway answers at {options.gateway}; start one with `make serve`"
+            ) from error
+        sender = Sender(GatewayServiceStub(channel))
+        with tqdm(total=source.count(), desc="loading", unit="row", mininterval=0.5, file=sys.stderr) as bar:
+            report = Load(source, sender, options.state, options.batch).run(bar.update, complaints)
+    progress = report.progress
+    resumed = f" (went on after line {report.resumed_at})" if report.resumed_at else ""
+    skipped = f"{progress.rejected} rows skipped" if report.resumed_at else complaints.conclude()
+    print(f"{source.path}: {progress.loaded} products loaded, {skipped}{resumed}")
+    return 0 if progress.loaded else 1
+
+
+_COMMANDS: dict[str, Callable[[argparse.Namespace, Source, _Complaints], int]] = {
+    "check": _check,
+    "load": _load,
+}
+
+
+def _rejects(options: argparse.Namespace) -> IO[str]:
+    path: Path = options.rejects or Path(os.devnull)
+    return path.open("w", encoding="utf-8")
+
+
+def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m catalog", description="Read and load a shop's catalogue."
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    check = commands.add_parser("check", help="say what would be loaded, without a gateway")
+    load = commands.add_parser("load", help="load through a gateway; goes on where an earlier load stopped")
+    for command in (check, load):
+        command.add_argument(
+            "path", type=Path, help=".jsonl, .json, .csv, .tsv or .parquet, or an ESCI folder"
+        )
+        command.add_argument("--mapping", type=Path, help="YAML file that says which column is what")
+        command.add_argument(
+            "--format",
+            choices=("auto", "mapped", "proto-json", "esci"),
+            default="auto",
+            help="layout of the rows",
+        )
+        command.add_argument(
+            "--rejects", type=Path, help="write every skipped row, line and reason, to this file"
+        )
+    gateway = os.environ.get("AISLE_GATEWAY", "127.0.0.1:50050")
+    load.add_argument("--gateway", default=gateway, help="host:port (default: AISLE_GATEWAY or %(default)s)")
+    load.add_argument("--state", type=Path, help="file that remembers what was acknowledged, to resume from")
+    load.add_argument(
+        "--batch", type=int, choices=range(1, 257), metavar="1-256", default=64, help="rows a call"
+    )
+    return parser.parse_args(argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
