@@ -16,7 +16,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 # Bulk work runs in small batches, so that a query never waits long behind one.
-_BULK_BATCH = 4
+_BULK_BATCH = 2
 
 
 @dataclass

@@ -47,7 +47,7 @@ class ModelStore:
 
     def versions(self, name: str) -> list[str]:
         """Return the complete versions of a model, oldest first."""
-        return sorted(path.parent.name for path in (self.root / name).glob(f"*/{FILENAME}"))
+        return sorted(path.parent.name for path in (self.root / name).glob(f"[!.]*/{FILENAME}"))
 
     def current(self, name: str) -> str | None:
         """Return the version being served, or None when there is none."""

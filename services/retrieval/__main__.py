@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
 
@@ -11,7 +12,7 @@ from runtime.inference.store import ModelStore
 from runtime.serving.server import Endpoint, main
 from runtime.settings import load
 from services.retrieval.catalog import Catalog
-from services.retrieval.encoder import Encoder
+from services.retrieval.encoder import Encoder, require_embeddings
 from services.retrieval.service import RetrievalServicer
 from services.retrieval.settings import RetrievalSettings
 
@@ -22,22 +23,30 @@ _SERVICE = "aisle.retrieval.v1.RetrievalService"
 
 @asynccontextmanager
 async def _serving(settings: RetrievalSettings) -> AsyncIterator[Sequence[Endpoint]]:
-    model = TextModel.open(ModelStore(settings.models), _MODEL, settings)
-    encoder = Encoder(model)
-    catalog = await asyncio.to_thread(
-        Catalog.open,
-        settings.state / _RECORD,
-        encoder.space,
-        encoder.dimension,
-        search_threads=settings.search_threads,
-        reembed=encoder.products_sync if settings.reembed else None,
-    )
+    store = ModelStore(settings.models)
+    manifest = store.open(_MODEL).manifest
+    require_embeddings(manifest)
+    with ThreadPoolExecutor(1) as beside:  # the graph is loaded while the record is read
+        loading = beside.submit(TextModel.open, store, _MODEL, settings)
+        catalog = await asyncio.to_thread(
+            Catalog.open,
+            settings.state / _RECORD,
+            manifest.embedding_space,
+            manifest.dimension,
+            search_threads=settings.search_threads,
+            reembed=(lambda products: Encoder(loading.result()).products_sync(products))
+            if settings.reembed
+            else None,
+        )
     try:
+        model = loading.result()
         model.warm_up()
-        servicer = RetrievalServicer(catalog, encoder, settings.dense_budget_seconds)
-        yield [Endpoint(_SERVICE, partial(add_RetrievalServiceServicer_to_server, servicer))]
+        servicer = RetrievalServicer(catalog, Encoder(model), settings.dense_budget_seconds)
+        try:
+            yield [Endpoint(_SERVICE, partial(add_RetrievalServiceServicer_to_server, servicer))]
+        finally:
+            await model.close()
     finally:
-        await model.close()
         await asyncio.to_thread(catalog.close)
 
 

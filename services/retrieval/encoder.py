@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from aisle.catalog.v1.product_pb2 import Product
 from aisle.catalog.v1.serving_pb2 import ModelVersion
 from runtime.inference.encoder import TextModel, TextResult
+from runtime.inference.manifest import Manifest
 from runtime.settings import StartupError
 from services.retrieval.text import passage
 
@@ -17,15 +18,19 @@ _OUTPUT = "embedding"
 _TOKENIZED_AT_ONCE = 16  # the event loop waits while texts are cut into tokens
 
 
+def require_embeddings(manifest: Manifest) -> None:
+    """Raise StartupError unless the manifest is one of a model that makes embeddings."""
+    if not (manifest.embedding_space and manifest.dimension):
+        raise StartupError(
+            f"model {manifest.name!r} version {manifest.version} makes no embeddings (its manifest names no "
+            "embedding space or dimension); publish a retriever"
+        )
+
+
 class Encoder:
     """Embeds queries and products into one space, each with the prefix the model was trained with."""
 
     def __init__(self, model: TextModel) -> None:
-        if not (model.manifest.embedding_space and model.manifest.dimension):
-            raise StartupError(
-                f"model {model.manifest.name!r} version {model.manifest.version} makes no embeddings "
-                "(its manifest names no embedding space or dimension); publish a retriever"
-            )
         self._model = model
         self.space: str = model.manifest.embedding_space
         self.dimension: int = model.manifest.dimension

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.retrieval.analyser import analyse
@@ -46,6 +46,7 @@ def test_spellings_of_one_word_meet(one: str, other: str) -> None:
     assert set(analyse(one)) & set(analyse(other))
 
 
+@settings(deadline=None)
 @given(st.text(max_size=300))
 def test_any_text_is_analysed_alike_twice_and_no_term_holds_a_space(text: str) -> None:
     terms = analyse(text)
@@ -53,11 +54,13 @@ def test_any_text_is_analysed_alike_twice_and_no_term_holds_a_space(text: str) -
     assert all(term and not any(character.isspace() for character in term) for term in terms)
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(["黑色", "T恤", "shirt", "R50", "1.75", "夏"]), max_size=8))
 def test_words_apart_are_analysed_word_by_word(words: list[str]) -> None:
     assert analyse(" ".join(words)) == [term for word in words for term in analyse(word)]
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(codec="ascii"), max_size=200))
 def test_what_stands_around_ascii_words_does_not_change_them(text: str) -> None:
     assert analyse(f"{text} 黑") == [*analyse(text), "黑"]

@@ -1,7 +1,7 @@
 """Fusing scores and choosing the best."""
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from services.retrieval import fusion
 _SCORES = arrays.arrays(np.float32, st.integers(0, 60), elements=st.integers(-20, 20).map(float))
 
 
+@settings(deadline=None)
 @given(_SCORES, st.integers(0, 70))
 def test_best_are_the_highest_in_order_and_ties_keep_the_order_of_rows(
     scores: NDArray[np.float32], limit: int
@@ -19,6 +20,7 @@ def test_best_are_the_highest_in_order_and_ties_keep_the_order_of_rows(
     assert fusion.best(scores, limit).tolist() == expected
 
 
+@settings(deadline=None)
 @given(_SCORES, st.integers(-20, 20))
 def test_rank_counts_the_better_ones(scores: NDArray[np.float32], floor: int) -> None:
     rows = np.arange(len(scores))

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.retrieval.lexical import LexicalIndex
@@ -25,6 +25,7 @@ def _plain_bm25(documents: dict[int, list[str]], query: list[str], rows: int) ->
     return scores
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 9), st.one_of(st.none(), _TERMS)), max_size=30), _TERMS)
 def test_scores_are_bm25_whatever_was_added_and_removed_before(
     changes: list[tuple[int, list[str] | None]], query: list[str]

@@ -23,7 +23,7 @@ _POSITION_DECAY = 0.55  # examination = 1 / position ** decay
 class Weights:
     """Log-odds of a click on what is seen, and of cart and purchase after it."""
 
-    click: float = -4.3
+    click: float = -3.9
     relevance: float = 4.0
     taste: float = 1.0
     rating: float = 1.2
@@ -31,7 +31,7 @@ class Weights:
     unavailable: float = -1.2
     cart: float = -1.9
     cart_relevance: float = 1.2
-    cart_taste: float = 0.6
+    cart_taste: float = 0.9
     cart_rating: float = 1.2
     buy: float = -0.6
     buy_taste: float = 0.4
@@ -47,8 +47,7 @@ class Appeal:
     def __init__(self, lexicon: Lexicon, products: Sequence[Product]) -> None:
         self._brands = [product.brand for product in products]
         self._attributes = {
-            key: [_value(product, key) for product in products]
-            for key in ("color", "style", "gender")
+            key: [_value(product, key) for product in products] for key in ("color", "style", "gender")
         }
         self.price_level = np.array([_price_level(lexicon, product) for product in products])
         ratings = np.array([product.rating if product.HasField("rating") else 4.1 for product in products])

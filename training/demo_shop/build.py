@@ -11,6 +11,7 @@ from pathlib import Path
 from training.demo_shop import storage
 from training.demo_shop.drafts import draft_products
 from training.demo_shop.lexicon import lexicon
+from training.demo_shop.earlier import with_history
 from training.demo_shop.log import make_log
 from training.demo_shop.pictures import draw_pictures
 from training.demo_shop.products import make_products
@@ -91,7 +92,7 @@ def _make(root: Path, seed: int, size: Size, step: Callable[[str], None]) -> Non
     step("reviews")
     reviews = make_reviews(drafts, seed)
     step("users")
-    users = make_users(words, seed, size.users)
+    users = with_history(words, products, make_users(words, seed, size.users), seed)
     step("log")
     log = make_log(words, products, queries, users, seed)
     step("pictures")

@@ -21,7 +21,7 @@ from training.demo_shop.schema import Query, Request, User
 from training.demo_shop.truth import Grades
 
 PAGE = 10
-_REQUESTS_PER_USER = 10.0
+_REQUESTS_PER_USER = 12.0
 _REQUESTS_PER_SESSION = 3
 # The legacy engine: knows relevance through a fog, likes what is reviewed, and is noisy.
 _ENGINE_RELEVANCE, _ENGINE_REVIEWS, _ENGINE_NOISE = 1.2, 0.08, 0.55

@@ -90,8 +90,20 @@ class Review:
 
 
 @dataclass(frozen=True)
+class PastEvent:
+    """What a user did with a product before the log begins."""
+
+    product_id: str
+    type: Literal["click", "cart", "purchase"]
+    event_seconds: int
+
+
+@dataclass(frozen=True)
 class User:
-    """A user with hidden tastes: utilities in log-odds of attractiveness, 0 where a value is not listed."""
+    """A user with hidden tastes: utilities in log-odds of attractiveness, 0 where a value is not listed.
+
+    `history` is no secret: what the shop's profile holds when the log begins, oldest first.
+    """
 
     id: str
     split: Split
@@ -102,6 +114,7 @@ class User:
     attributes: Mapping[str, Mapping[str, float]]
     price_level: float
     price_weight: float
+    history: tuple[PastEvent, ...]
 
 
 @dataclass(frozen=True)

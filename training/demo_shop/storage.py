@@ -21,7 +21,17 @@ import pyarrow.parquet as pq
 from google.protobuf import json_format
 
 from aisle.catalog.v1.product_pb2 import Product
-from training.demo_shop.schema import Aspect, DemoShop, Query, QueryPrice, QuerySlot, Request, Review, User
+from training.demo_shop.schema import (
+    Aspect,
+    DemoShop,
+    PastEvent,
+    Query,
+    QueryPrice,
+    QuerySlot,
+    Request,
+    Review,
+    User,
+)
 
 PRODUCTS, QUERIES, REVIEWS, USERS = "products.jsonl", "queries.jsonl", "reviews.jsonl", "users.jsonl"
 LOG, FINGERPRINT = "log.parquet", "fingerprint.json"
@@ -49,7 +59,7 @@ def load(root: Path | str) -> DemoShop:
         products=tuple(json_format.ParseDict(record, Product()) for record in _lines(folder / PRODUCTS)),
         queries=tuple(_query(record) for record in _lines(folder / QUERIES)),
         reviews=tuple(_review(record) for record in _lines(folder / REVIEWS)),
-        users=tuple(User(**record) for record in _lines(folder / USERS)),
+        users=tuple(_user(record) for record in _lines(folder / USERS)),
         log=tuple(_requests(pq.read_table(folder / LOG))),
     )
 
@@ -80,6 +90,10 @@ def _query(record: dict[str, Any]) -> Query:
     slots = tuple(QuerySlot(**slot) for slot in record.pop("slots"))
     price = record.pop("price")
     return Query(**record, slots=slots, price=QueryPrice(**price) if price else None)
+
+
+def _user(record: dict[str, Any]) -> User:
+    return User(**record | {"history": tuple(PastEvent(**event) for event in record["history"])})
 
 
 def _review(record: dict[str, Any]) -> Review:

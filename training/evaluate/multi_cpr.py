@@ -28,4 +28,4 @@ def read_multi_cpr(folder: Path) -> EvaluationSet:
     for row in columns(folder / JUDGMENTS, ("query", "pid")):
         gains.setdefault(row["query"], {})[row["pid"]] = FULL_GAIN
     queries = [JudgedQuery(text, judged) for text, judged in gains.items()]
-    return EvaluationSet(folder.name, products, queries, ("mrr@10",), BASELINES)
+    return EvaluationSet(folder.name, products, {folder.name: queries}, ("mrr@10",), BASELINES)

@@ -23,35 +23,28 @@ class EvaluationSet:
 
     name: str
     products: Sequence[Product]
-    queries: Sequence[JudgedQuery]
+    groups: Mapping[str, Sequence[JudgedQuery]]  # name the figures go by → its queries
     measures: Sequence[str]
-    # "<channel>/<measure>" → figure of a system in which nothing was trained, with who measured it
+    # "<channel>/<measure>" → figure of a system in which nothing was trained
     baselines: Mapping[str, float] = field(default_factory=dict)
 
-
-class AbsentSet(Exception):
-    """A set was asked for that the folder does not hold; the message names the file that is missing."""
-
-
-def lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Lines of a text file, gzipped or not, from 1, without their ends; blank ones left out."""
-    import gzip
-
-    opened = gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8")
-    with opened as file:
-        for number, line in enumerate(file, start=1):
-            if text := line.rstrip("\n"):
-                yield number, text
+    @property
+    def queries(self) -> list[JudgedQuery]:
+        """The queries of all groups, one after another."""
+        return [query for group in self.groups.values() for query in group]
 
 
 def columns(path: Path, names: Sequence[str]) -> Iterator[dict[str, str]]:
-    """Rows of a tab-separated file whose header holds `names`; raises ValueError naming file and line."""
-    rows = lines(path)
-    header = next(rows, (1, ""))[1].split("\t")
-    if missing := set(names) - set(header):
-        raise ValueError(f"{path} has no column {', '.join(sorted(missing))}; its header is {header}")
-    for number, row in rows:
-        values = row.split("\t")
-        if len(values) != len(header):
-            raise ValueError(f"{path}, line {number}: {len(values)} values under {len(header)} columns")
-        yield dict(zip(header, values, strict=True))
+    """Rows of a tab-separated file whose header holds `names`; raises ValueError naming file and line.
+
+    No character quotes: inches and Chinese titles hold quotation marks of their own.
+    """
+    with path.open(encoding="utf-8") as file:
+        header = file.readline().rstrip("\n").split("\t")
+        if missing := sorted(set(names) - set(header)):
+            raise ValueError(f"{path} has no column {', '.join(missing)}; its header is {header}")
+        for number, line in enumerate(file, start=2):
+            values = line.rstrip("\n").split("\t")
+            if len(values) != len(header):
+                raise ValueError(f"{path}, line {number}: {len(values)} values under {len(header)} columns")
+            yield dict(zip(header, values, strict=True))

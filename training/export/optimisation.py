@@ -18,7 +18,10 @@ def optimise(source: Path, target: Path, module: nn.Module, *, half: bool = Fals
     """
     encoder = next((part for part in module.modules() if isinstance(part, BertModel)), None)
     options = FusionOptions("bert")
-    options.enable_shape_inference = False  # it cannot follow a mask of free length, and no fusion needs it
+    # It cannot follow a mask of free length; the one fusion that needs it is made by the session at load.
+    options.enable_shape_inference = False
+    options.enable_skip_layer_norm = False
+    options.enable_bias_skip_layer_norm = False
     graph = optimize_model(
         str(source),
         model_type="bert",

@@ -8,19 +8,13 @@ import numpy as np
 import onnxruntime as ort
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
 from runtime.inference.manifest import Precision
 from training.export.quantisation import Feed
+from training.export.tracing import by_name
 
 Corpus = NDArray[np.float32]  # [n, dim], L2-normalised rows: the module's embeddings of many passages
-
-# Least values of a figure; the targets that a published model must reach.
-TARGETS: Mapping[Precision, Mapping[str, float]] = {
-    "fp32": {"cosine_min": 0.99999},
-    "int8": {"cosine_min": 0.98, "top1_agreement": 0.95},
-    "fp16": {"cosine_min": 0.9999},
-}
 
 
 def measure_parity(
@@ -38,21 +32,11 @@ def measure_parity(
     the labels, of each token's labels, of the list's members, or, given `corpus`, of the passages by inner
     product with the embedding.
     """
-    expected = [_by_name(module, probe, outputs) for probe in probes]
+    expected = [_expect(module, probe, outputs) for probe in probes]
     return {
         precision: _compare(expected, [_run(session, outputs, probe) for probe in probes], probes, corpus)
         for precision, session in ((precision, _session(path)) for precision, path in graphs.items())
     }
-
-
-def misses(parity: Mapping[Precision, Mapping[str, float]]) -> list[str]:
-    """Return a sentence for each figure of TARGETS that is not reached, or was not measured."""
-    return [
-        f"{precision} {figure} is {figures.get(figure, float('nan')):.5f}, at least {least} is required"
-        for precision, figures in parity.items()
-        for figure, least in TARGETS[precision].items()
-        if not figures.get(figure, float("nan")) >= least
-    ]
 
 
 def _compare(
@@ -110,19 +94,17 @@ def _top1(row: NDArray[Any], corpus: Corpus | None) -> NDArray[np.int64]:
     return np.atleast_1d(scores.argmax(axis=-1))
 
 
-def _by_name(module: nn.Module, probe: Feed, outputs: Sequence[str]) -> dict[str, NDArray[Any]]:
+def _expect(module: nn.Module, probe: Feed, outputs: Sequence[str]) -> dict[str, NDArray[Any]]:
     module.eval()
     with torch.no_grad():
         result = module(**{name: torch.from_numpy(values) for name, values in probe.items()})
-    if isinstance(result, Tensor):
-        result = (result,)
-    named = result if isinstance(result, Mapping) else dict(zip(outputs, result, strict=True))
-    return {name: named[name].numpy() for name in outputs}
+    return {name: values.numpy() for name, values in by_name(result, outputs).items()}
 
 
 def _session(path: Path) -> ort.InferenceSession:
     options = ort.SessionOptions()
     options.log_severity_level = 3
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 

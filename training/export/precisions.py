@@ -10,9 +10,10 @@ from torch import Tensor, nn
 from runtime.inference.manifest import Precision
 from runtime.observability.logs import get_logger
 from training.export.optimisation import optimise
-from training.export.parity import Corpus, measure_parity, misses
+from training.export.parity import Corpus, measure_parity
 from training.export.quantisation import Feed, quantise
 from training.export.tracing import Axes, trace
+from training.targets import misses
 
 logger = get_logger(__name__)
 

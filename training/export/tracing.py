@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ def trace(
     results = {name: dict(chosen.get(name, _FREE_ROWS)) for name in outputs}
     path.parent.mkdir(parents=True, exist_ok=True)
     module.eval()
-    with _exportable(module), warnings.catch_warnings():
+    with _exportable(module, outputs), warnings.catch_warnings():
         # Tracing warns of every shape it turns into a constant; the parity tells whether one mattered.
         warnings.simplefilter("ignore", TracerWarning)
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -72,15 +73,29 @@ class _TracedConfig(OnnxConfig):  # type: ignore[misc]
         return dict(self._sample)
 
 
+def by_name(result: Any, outputs: Sequence[str]) -> dict[str, Tensor]:
+    """Return what a module's forward returned, by the names of `outputs` and in their order."""
+    if isinstance(result, Tensor):
+        result = (result,)
+    named = result if isinstance(result, Mapping) else dict(zip(outputs, result, strict=True))
+    return {name: named[name] for name in outputs}
+
+
 @contextmanager
-def _exportable(module: nn.Module) -> Iterator[None]:
-    """Lend the module the `config` that the exporter expects, and undo what the exporter leaves on it."""
-    own = "config" in vars(module)
+def _exportable(module: nn.Module, outputs: Sequence[str]) -> Iterator[None]:
+    """Lend the module what the exporter expects, a `config` and outputs in order; take it back afterwards."""
+    own, forward = "config" in vars(module), module.forward
+
+    def ordered(*arguments: Any, **named: Any) -> tuple[Tensor, ...]:
+        return tuple(by_name(forward(*arguments, **named), outputs).values())
+
+    vars(ordered)["__signature__"] = signature(forward)  # the exporter matches inputs by it
+    vars(module)["forward"] = ordered
     if not own:
-        object.__setattr__(module, "config", PretrainedConfig())
+        vars(module)["config"] = PretrainedConfig()
     try:
         yield
     finally:
-        vars(module).pop("forward", None)
+        vars(module).pop("forward")
         if not own:
-            object.__delattr__(module, "config")
+            vars(module).pop("config")

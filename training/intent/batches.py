@@ -47,16 +47,14 @@ class Batcher:
         self._categories = {name: number for number, name in enumerate(categories)} | {"": NO_CATEGORY}
         self._tags = {name: number for number, name in enumerate(tags)}
 
-    def epoch(
-        self, examples: Sequence[Example], size: int, *, open_world: float, seed: int
-    ) -> Iterator[Batch]:
-        """Yield the examples varied and shuffled, and `open_world` times as many invented ones among them.
+    def epoch(self, examples: Sequence[Example], size: int, *, invented: int, seed: int) -> Iterator[Batch]:
+        """Yield the examples varied and shuffled, and so many `invented` ones among them.
 
         The same seed gives the same batches.
         """
         random, words = Random(seed), vocabulary()
         drawn = [varied(example, random, words) for example in examples]
-        drawn += [browsing(random, words) for _ in range(round(open_world * len(examples)))]
+        drawn += [browsing(random, words) for _ in range(invented)]
         random.shuffle(drawn)
         for pool in range(0, len(drawn), size * _POOL):
             ordered = sorted(drawn[pool : pool + size * _POOL], key=lambda each: len(each.text))

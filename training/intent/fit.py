@@ -1,6 +1,6 @@
 """Fitting the network with the training loop all models share."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,12 +40,13 @@ def fit(
     *,
     method: Method,
     seed: int,
+    identity: Mapping[str, object],
     runs: Path = Path("runs"),
-    name: str = "intent",
 ) -> tuple[IntentNetwork, Outcome]:
     """Return a plain network fitted to `data.train`, in eval mode, and how the run went.
 
-    `base` is changed in place. The validation figure "score" chooses the epoch.
+    The validation figure "score" chooses the epoch. `base` is changed in place. `identity` holds all that
+    decides the weights, so that an interrupted run goes on only as the same one.
     """
     torch.manual_seed(seed)
     encoder = prepare(base.encoder, method, recipe.trainable_layers)
@@ -57,9 +58,31 @@ def fit(
         tags=len(labels.slots),
     )
     base.tokenizer.enable_truncation(max_length=MAX_TOKENS)
-    task = _task(network, base, labels, data, recipe, method, seed)
+    rate = recipe.adapter_rate if method == "lora" else recipe.encoder_rate
+    groups = [
+        ParameterGroup(list(trainable(encoder)), rate),
+        ParameterGroup(network.heads(), recipe.head_rate),
+    ]
+    invented = recipe.invented(len(data.train))
+    batcher = Batcher(base.tokenizer, labels.intent, labels.category, labels.slots)
+
+    def batches(epoch: int) -> Iterator[Batch]:
+        return batcher.epoch(data.train, recipe.batch, invented=invented, seed=seed * 1000 + epoch)
+
+    def loss(batch: Batch) -> Tensor:
+        return multi_task_loss(network(**batch.inputs), batch.labels, recipe.weights)
+
+    task = Task(
+        module=network,
+        groups=groups,
+        batches=batches,
+        steps_per_epoch=-(-(len(data.train) + invented) // recipe.batch),
+        loss=loss,
+        validate=lambda: evaluate(network, base, labels, data.validation),
+        choose_by="score",
+    )
     schedule = Schedule(epochs=recipe.epochs, max_steps=recipe.max_steps, seed=seed)
-    outcome = train(task, schedule, name=name, recipe=recipe.settings(method, seed), runs=runs)
+    outcome = train(task, schedule, name="intent", recipe=identity, runs=runs)
     network.encoder = merge(encoder)
     return network.eval(), outcome
 
@@ -70,35 +93,3 @@ def evaluate(
     """Return the figures of `network` on `queries`."""
     texts = [query.text for query in queries]
     return figures(understand(by_network(network), base.tokenizer, Decoder(labels), texts), queries)
-
-
-def _task(
-    network: IntentNetwork,
-    base: BaseModel,
-    labels: Labels,
-    data: Data,
-    recipe: Recipe,
-    method: Method,
-    seed: int,
-) -> Task[Batch]:
-    batcher = Batcher(base.tokenizer, labels.intent, labels.category, labels.slots)
-    count = len(data.train) + round(recipe.open_world * len(data.train))
-
-    def loss(batch: Batch) -> Tensor:
-        return multi_task_loss(network(**batch.inputs), batch.labels, recipe.weights)
-
-    rate = recipe.adapter_rate if method == "lora" else recipe.encoder_rate
-    return Task(
-        module=network,
-        groups=[
-            ParameterGroup(list(trainable(network.encoder)), rate),
-            ParameterGroup(network.heads(), recipe.head_rate),
-        ],
-        batches=lambda epoch: batcher.epoch(
-            data.train, recipe.batch, open_world=recipe.open_world, seed=seed * 1000 + epoch
-        ),
-        steps_per_epoch=-(-count // recipe.batch),
-        loss=loss,
-        validate=lambda: evaluate(network, base, labels, data.validation),
-        choose_by="score",
-    )

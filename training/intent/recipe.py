@@ -24,6 +24,10 @@ class Recipe:
     public_data: bool = False
     weights: Weights = field(default_factory=Weights)
 
+    def invented(self, examples: int) -> int:
+        """How many queries an epoch of so many examples gets besides."""
+        return round(self.open_world * examples)
+
     def settings(self, method: Method, seed: int) -> dict[str, object]:
         """Return the recipe as JSON values, for its fingerprint and the manifest."""
         return {**asdict(self), "method": method, "seed": seed}

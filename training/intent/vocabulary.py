@@ -75,4 +75,6 @@ def _forms(shop: Lexicon, language: Language) -> Iterable[tuple[tuple[str, str],
         yield (NOUN, kind.category), tuple(form.value for form in kind.name.common(language))
     for key, values in shop.attributes.items():
         for value, name in values.items():
-            yield (key, value), tuple(form.value for form in name.common(language) if not form.follows)
+            forms = tuple(form.value for form in name.common(language) if not form.follows)
+            if forms:
+                yield (key, value), forms

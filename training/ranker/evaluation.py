@@ -47,9 +47,11 @@ def _clicks(
     clicks, click = rows.clicks[shown], predictions.click[shown]
     with_position = click * propensities[shown]
     attractive, seen = rows.attractiveness[shown], rows.examination[shown]
+    reached, reachable = auc(clicks, click), auc(clicks, attractive)
     return {
-        "pctr_auc": auc(clicks, click),
-        "pctr_auc_truth": auc(clicks, attractive),
+        "pctr_auc": reached,
+        "pctr_auc_truth": reachable,
+        "pctr_auc_margin": reached - reachable,
         "pctr_position_auc": auc(clicks, with_position),
         "pctr_position_auc_truth": auc(clicks, attractive * seen),
         "pctr_position_ece": calibration_error(clicks, with_position),

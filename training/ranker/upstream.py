@@ -22,12 +22,11 @@ RETRIEVER = "retriever"
 
 @dataclass(frozen=True)
 class Upstream:
-    """The index of a shop, and by query id the embedding (float32 [dim]) and the understanding."""
+    """The index of a shop, and by query id the embedding, float32 [dim], and the understanding."""
 
     index: CatalogIndex
     embeddings: Mapping[str, NDArray[np.float32]]
     understandings: Mapping[str, Understanding]
-    versions: Mapping[str, str]
 
 
 def ask_upstream(shop: DemoShop, queries: Sequence[Query], settings: InferenceSettings) -> Upstream:
@@ -39,8 +38,12 @@ def ask_upstream(shop: DemoShop, queries: Sequence[Query], settings: InferenceSe
         index=_index(shop, retriever),
         embeddings=_embeddings(queries, retriever),
         understandings=_understandings(queries, intent),
-        versions={model.manifest.name: model.manifest.version for model in (retriever, intent)},
     )
+
+
+def upstream_versions(store: ModelStore) -> dict[str, str]:
+    """Return the current versions by model name; raises StartupError when one was not published before."""
+    return {name: store.open(name).manifest.version for name in (RETRIEVER, INTENT)}
 
 
 def _index(shop: DemoShop, retriever: TextModel) -> CatalogIndex:

@@ -1,0 +1,145 @@
+"""Trains and publishes the ranker: `python -m training.ranker --shop data/demo_shop --models models`."""
+
+import argparse
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from runtime.inference.session import InferenceSettings
+from runtime.inference.store import ModelStore
+from runtime.settings import StartupError
+from services.ranking.model import MODEL
+from training.demo_shop import DemoShop, Request, load
+from training.demo_shop.truth import Grades
+from training.publish import up_to_date
+from training.ranker.dataset import Rows, build
+from training.ranker.evaluation import evaluate
+from training.ranker.fit import fit
+from training.ranker.histories import histories
+from training.ranker.publication import publish_ranker
+from training.ranker.recipe import Recipe
+from training.ranker.upstream import ask_upstream, upstream_versions
+from training.recipe import fingerprint
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Train, print the figures and publish; return 2 with a sentence on what cannot be done."""
+    options = _options(argv)
+    try:
+        _train(options)
+    except (StartupError, FileNotFoundError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+def _train(options: argparse.Namespace) -> None:
+    start = time.monotonic()
+    store = ModelStore(options.models)
+    settings = InferenceSettings(models=options.models, threads=2)
+    recipe = Recipe(options.seed, options.epochs, options.requests)
+    ingredients = recipe.ingredients(options.shop, upstream_versions(store))
+    mark = fingerprint(ingredients)
+    if not options.force and (current := up_to_date(store, MODEL, mark)):
+        print(f"ranker {current.manifest.version} is up to date")
+        return
+    shop = load(options.shop)
+    splits = _rows(shop, recipe, settings)
+    learner, outcome = fit(
+        splits["train"],
+        splits["validation"],
+        epochs=recipe.epochs,
+        seed=recipe.seed,
+        recipe=ingredients,
+        runs=options.runs,
+    )
+    figures = evaluate(learner, splits["test"])
+    stored = publish_ranker(
+        learner,
+        store,
+        splits["validation"],
+        categories=shop.categories,
+        evaluation=figures,
+        recipe={name: str(value) for name, value in ingredients.items()},
+        fingerprint=mark,
+        force=options.force,
+    )
+    _print(figures)
+    seconds = time.monotonic() - start
+    version = stored.manifest.version
+    print(
+        f"ranker {version} published: epoch {outcome.best_epoch} of {recipe.epochs}, {seconds:.0f} s in all"
+    )
+
+
+def _rows(shop: DemoShop, recipe: Recipe, settings: InferenceSettings) -> dict[str, Rows]:
+    """Build the rows of each split; users of one split are in no other."""
+    sample = _sample(shop.log, recipe)
+    asked = sorted({request.query_id for request in sample})
+    upstream = ask_upstream(shop, [shop.query[each] for each in asked], settings)
+    contexts, grades = histories(shop.log), Grades(shop.products)
+    return {
+        split: build(
+            shop,
+            [request for request in sample if request.split == split],
+            upstream,
+            contexts,
+            grades.of,
+            thin=split != "test",
+            seed=recipe.seed,
+        )
+        for split in ("train", "validation", "test")
+    }
+
+
+def _sample(log: Sequence[Request], recipe: Recipe) -> list[Request]:
+    if len(log) <= recipe.requests:
+        return list(log)
+    chosen = np.random.default_rng(recipe.seed).choice(len(log), recipe.requests, replace=False)
+    return [log[place] for place in np.sort(chosen)]
+
+
+def _print(figures: Mapping[str, float]) -> None:
+    table = Table("figure", "model", "truth", title="ranker on held-out users")
+    for name, value in figures.items():
+        if not name.endswith("_truth"):
+            truth = figures.get(f"{name}_truth")
+            table.add_row(name, f"{value:.4f}", "" if truth is None else f"{truth:.4f}")
+    Console().print(table)
+
+
+def _options(argv: Sequence[str] | None) -> argparse.Namespace:
+    recipe = Recipe()
+    parser = argparse.ArgumentParser(
+        prog="python -m training.ranker",
+        description="Train the ranker on a demo shop's log and publish it; done when it is up to date.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument("--shop", type=Path, default=Path("data/demo_shop"), help="the demo shop's folder")
+    parser.add_argument("--models", type=Path, default=Path("models"), help="folder of published models")
+    parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of TensorBoard logs")
+    parser.add_argument("--seed", type=int, default=recipe.seed, help="what all random numbers come from")
+    parser.add_argument("--epochs", type=_positive, default=recipe.epochs, help="passes over the log")
+    parser.add_argument(
+        "--requests", type=_positive, default=recipe.requests, help="most requests of the log to learn from"
+    )
+    parser.add_argument(
+        "--force", default="", metavar="REASON", help="train again, and publish even a worse model, because"
+    )
+    return parser.parse_args(argv)
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, got {number}")
+    return number
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,39 @@
+"""How the bi-encoder is fine-tuned."""
+
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+from training.finetuning import Method
+
+RecipeName = Literal["default", "large"]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything but data, base, seed and method that decides the weights."""
+
+    trainable_layers: int
+    epochs: int
+    steps_per_epoch: int
+    batch: int
+    passage_tokens: int  # of a passage in training and validation; served ones are longer
+    learning_rate: float = 3e-5  # of the encoder's own weights
+    adapter_rate: float = 3e-4  # of LoRA's adapters
+    query_tokens: int = 32
+    temperature: float = 0.03
+    symmetric: bool = True
+    ratios: tuple[float, ...] = (0.25, 0.5, 0.75, 1.0)  # of the tuned weights; validation chooses
+    validation_pool: int = 300  # products that validation queries are put to
+    validation_twins: int = 100  # pairs of a Chinese and an English validation query
+
+    def settings(self, method: Method, seed: int) -> dict[str, object]:
+        """The recipe as JSON values, for its fingerprint and the manifest."""
+        return {**asdict(self), "method": method, "seed": seed}
+
+
+RECIPES: dict[RecipeName, Recipe] = {
+    "default": Recipe(trainable_layers=3, epochs=2, steps_per_epoch=40, batch=32, passage_tokens=64),
+    "large": Recipe(
+        trainable_layers=12, epochs=5, steps_per_epoch=200, batch=64, passage_tokens=128, validation_pool=1000
+    ),
+}
