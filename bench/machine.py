@@ -2,7 +2,9 @@
 
 import os
 import platform
+import re
 import subprocess
+import urllib.request
 from pathlib import Path
 
 
@@ -24,6 +26,25 @@ def commit() -> str:
     if not head:
         return "unknown"
     return head + ("+changes" if _git("status", "--porcelain", "--untracked-files=no") else "")
+
+
+def catalogue_products(metrics: str) -> int:
+    """Return the products indexed, as the retrieval process at `metrics` (host:port of /metrics) tells.
+
+    Raises ValueError when nothing answers there or the figure is missing.
+    """
+    url = f"http://{metrics}/metrics"
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            text = answer.read().decode()
+    except OSError as error:
+        raise ValueError(
+            f"{url} cannot be read ({error}); name retrieval's with --retrieval-metrics"
+        ) from error
+    found = re.search(r"^aisle_index_rows(?:\{[^}]*\})? (\S+)$", text, flags=re.MULTILINE)
+    if found is None:
+        raise ValueError(f"{url} has no aisle_index_rows; name retrieval's with --retrieval-metrics")
+    return int(float(found.group(1)))
 
 
 def _git(*arguments: str) -> str:

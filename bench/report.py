@@ -1,4 +1,4 @@
-"""What a benchmark leaves behind: a table, a JSON file and a picture."""
+"""What a benchmark leaves behind: a table and a JSON file."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -10,41 +10,71 @@ from rich.table import Table
 
 from bench.summary import PERCENTILES, Summary
 
+_WIDTH = 150
+# The 99.9th percentile of fewer requests is their maximum.
+_ENOUGH_FOR_P999 = 1000
+
 
 def show(rows: Sequence[Summary]) -> None:
-    """Print one line a rate."""
+    """Print one line a rate, and what must be known to read them."""
     table = Table(box=None, padding=(0, 1), header_style="dim")
     for name in ("offered/s", "achieved/s", "requests", *(f"{name} ms" for name, _ in PERCENTILES), "max ms"):
         table.add_column(name, justify="right")
-    for name in ("errors", "degraded", "send lag p99 ms"):
+    for name in ("errors", "late", "degraded", "send lag p99 ms"):
         table.add_column(name, justify="right")
     for row in rows:
         table.add_row(
             f"{row.offered:.1f}",
             f"{row.achieved:.1f}",
             str(row.requests),
-            *(f"{row.latencies[name]:.1f}" for name, _ in PERCENTILES),
-            f"{row.latencies['max']:.1f}",
+            *(f"{value:.1f}" for value in row.latencies_ms.values()),
             ", ".join(f"{code} {many}" for code, many in row.errors.items()) or "0",
+            str(row.late),
             ", ".join(f"{stage} {share:.1%}" for stage, share in row.degraded.items()) or "0",
-            f"{row.lag_p99:.1f}{' (doubtful)' if row.doubtful else ''}",
+            f"{row.lag_p99_ms:.1f}{' (doubtful)' if row.doubtful else ''}",
         )
-    Console(width=150).print(table)
+    console = Console(width=_WIDTH)
+    console.print(table)
+    for line in _cautions(rows):
+        console.print(line)
+
+
+def _cautions(rows: Sequence[Summary]) -> list[str]:
+    lines = []
+    if any(row.requests < _ENOUGH_FOR_P999 for row in rows):
+        lines.append(f"p99.9 of fewer than {_ENOUGH_FOR_P999:,} requests is their maximum")
+    if any(row.errors for row in rows):
+        lines.append("a request without an answer counts as one that used its whole deadline")
+    if any(row.doubtful for row in rows):
+        lines.append(
+            "doubtful: the load generator itself was late, so these latencies are too high; "
+            "give it a machine or a core of its own"
+        )
+    return lines
 
 
 def figures(rows: Sequence[Summary]) -> dict[str, float]:
     """Return the figures by "search/<rate>/<measure>"."""
     found: dict[str, float] = {}
     for row in rows:
-        name = f"search/rate_{row.offered:.0f}"
-        found |= {f"{name}/{key}_ms": round(value, 3) for key, value in row.latencies.items()}
-        found |= {
-            f"{name}/{key.replace('/', '_')}_p50_ms": round(value, 3) for key, value in row.stages.items()
+        measures = {f"{name}_ms": value for name, value in row.latencies_ms.items()}
+        measures |= {f"{_word(stage)}_p50_ms": value for stage, value in row.stages_p50_ms.items()}
+        measures |= {f"degraded_{_word(stage)}_share": share for stage, share in row.degraded.items()}
+        measures |= {f"errors_{_word(code)}": many for code, many in row.errors.items()}
+        if row.errors_p99_ms is not None:
+            measures["errors_p99_ms"] = row.errors_p99_ms
+        measures |= {
+            "asked_qps": row.rate,
+            "offered_qps": row.offered,
+            "achieved_qps": row.achieved,
+            "requests": row.requests,
+            "error_share": row.error_share,
+            "late_answers": row.late,
+            "degraded_share": row.degraded_share,
+            "send_lag_p99_ms": row.lag_p99_ms,
+            "doubtful": int(row.doubtful),
         }
-        found[f"{name}/achieved_qps"] = round(row.achieved, 3)
-        found[f"{name}/error_share"] = round(row.error_share, 5)
-        found[f"{name}/degraded_share"] = round(sum(row.degraded.values()), 5)
-        found[f"{name}/send_lag_p99_ms"] = round(row.lag_p99, 3)
+        found |= {f"search/{row.name}/{key}": round(value, 5) for key, value in measures.items()}
     return found
 
 
@@ -56,25 +86,5 @@ def write(path: Path, contents: Mapping[str, Any]) -> None:
     draft.replace(path)
 
 
-def draw(path: Path, rows: Sequence[Summary]) -> None:
-    """Draw the latency percentiles against the offered rate."""
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
-
-    figure, axes = plt.subplots(figsize=(7, 4), dpi=120)
-    rates = [row.offered for row in rows]
-    for name, _ in PERCENTILES:
-        axes.plot(rates, [row.latencies[name] for row in rows], marker="o", label=name)
-    axes.set(
-        xlabel="offered searches per second (Poisson)",
-        ylabel="milliseconds from the intended send time",
-        title="Whole search through the gateway",
-        ylim=(0, None),
-    )
-    axes.grid(alpha=0.3)
-    axes.legend(frameon=False)
-    figure.tight_layout()
-    figure.savefig(path)
-    plt.close(figure)
+def _word(name: str) -> str:
+    return name.lower().replace("/", "_")

@@ -1,40 +1,41 @@
 """Finds how many searches a second a gateway can answer at most."""
 
 import asyncio
-import itertools
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import grpc
 
 from aisle.gateway.v1.gateway_pb2 import SearchRequest
 from aisle.gateway.v1.gateway_pb2_grpc import GatewayServiceStub
 
-_CLIENTS = 8
+CLIENTS = 8
+_WARM_UP_SECONDS = 1.0
+_TIMEOUT_SECONDS = 5.0
 
 
-async def find(gateway: str, queries: Sequence[str], seconds: float) -> float:
-    """Return the searches answered per second by clients that ask again as soon as they are answered.
+async def find(stubs: Sequence[GatewayServiceStub], query: Callable[[], str], seconds: float) -> float:
+    """Return the searches answered per second, over `seconds` after a warm-up, by clients that never pause.
 
-    A closed loop says nothing of latency; it is used to find the rates worth measuring, nothing else.
+    A closed loop says nothing of latency; it is used to find the rates worth measuring, nothing else. Raises
+    grpc.aio.AioRpcError when a search fails for another reason than overload.
     """
     answered = 0
-    turns = itertools.cycle(queries)
-    async with grpc.aio.insecure_channel(gateway) as channel:
-        stub = GatewayServiceStub(channel)
-        stop = time.perf_counter() + seconds
+    start = time.perf_counter() + _WARM_UP_SECONDS
+    stop = start + seconds
 
-        async def client() -> None:
-            nonlocal answered
-            while time.perf_counter() < stop:
-                try:
-                    await stub.Search(SearchRequest(query=next(turns), page_size=10), timeout=5)
-                except grpc.aio.AioRpcError as error:
-                    if error.code() is not grpc.StatusCode.RESOURCE_EXHAUSTED:
-                        raise
-                    await asyncio.sleep(0.01)
-                else:
-                    answered += 1
+    async def client(stub: GatewayServiceStub) -> None:
+        nonlocal answered
+        while time.perf_counter() < stop:
+            request = SearchRequest(query=query(), page_size=10)
+            try:
+                await stub.Search(request, timeout=_TIMEOUT_SECONDS)  # type: ignore[misc]
+            except grpc.aio.AioRpcError as error:
+                if error.code() is not grpc.StatusCode.RESOURCE_EXHAUSTED:
+                    raise
+                await asyncio.sleep(0.01)
+            else:
+                answered += start <= time.perf_counter() < stop
 
-        await asyncio.gather(*(client() for _ in range(_CLIENTS)))
+    await asyncio.gather(*(client(stubs[number % len(stubs)]) for number in range(CLIENTS)))
     return answered / seconds

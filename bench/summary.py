@@ -1,29 +1,41 @@
 """The figures of a run, from all its samples."""
 
+import math
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from bench.load import Outcome
+from bench.load import Outcome, Plan
 
 PERCENTILES = (("p50", 50.0), ("p95", 95.0), ("p99", 99.0), ("p99.9", 99.9))
-# A generator that sends this much later than it meant to measures itself.
-DOUBTFUL_LAG_SECONDS = 0.005
+# A generator measures itself when it sends this late, and late by this share of the latencies it reports.
+_DOUBTFUL_LAG_MS = 5.0
+_DOUBTFUL_LAG_SHARE = 0.1
 
 
 @dataclass(frozen=True)
 class Summary:
-    """One row of the table: latencies in milliseconds of all requests due after the warm-up."""
+    """One row of the table, of all requests due after the warm-up.
 
+    A request without an answer counts as one that used its whole deadline: refusing quickly must not make
+    percentiles look better.
+    """
+
+    name: str  # of the rate, as in the figures' names
+    rate: float  # searches per second that were asked for
     offered: float  # requests due per second
     achieved: float  # answers per second
     requests: int
-    latencies: dict[str, float]
-    errors: dict[str, int]
+    latencies_ms: dict[str, float]  # by percentile, and "max"
+    errors: dict[str, int]  # by gRPC status code
+    errors_p99_ms: float | None  # how long requests without an answer took in truth
+    late: int  # answers that came after the deadline, which runs from the intended send time
     degraded: dict[str, float]  # share of answers by missing stage
-    lag_p99: float
-    stages: dict[str, float] = field(default_factory=dict)  # p50 by stage, milliseconds
+    degraded_share: float  # share of answers that lacked any stage
+    lag_p99_ms: float  # how late the generator itself was
+    stages_p50_ms: dict[str, float]  # by stage, as answers tell
 
     @property
     def error_share(self) -> float:
@@ -32,28 +44,43 @@ class Summary:
 
     @property
     def doubtful(self) -> bool:
-        """Whether the load generator itself was late."""
-        return self.lag_p99 > 1000 * DOUBTFUL_LAG_SECONDS
+        """Whether the generator was so late that it measured itself; latencies are then too high."""
+        return self.lag_p99_ms > max(_DOUBTFUL_LAG_MS, _DOUBTFUL_LAG_SHARE * self.latencies_ms["p99"])
 
 
-def summarise(outcome: Outcome, seconds: float) -> Summary:
-    """Return the figures of a run whose requests were due over `seconds` after the warm-up.
-
-    Raises ValueError when there is no sample.
-    """
+def summarise(name: str, rate: float, plan: Plan, outcome: Outcome) -> Summary:
+    """Return the figures of a run; raises ValueError when it has no sample."""
     if not outcome.latencies:
         raise ValueError("no request was due after the warm-up; make the run longer or the rate higher")
-    milliseconds = 1000 * np.array(outcome.latencies)
-    answered = outcome.codes.count("OK")
+    taken = 1000 * np.array(outcome.latencies)
+    answered = np.array(outcome.codes) == "OK"
+    deadline = 1000 * plan.deadline_seconds
+    counted = np.where(answered, taken, np.maximum(taken, deadline))
+    answers = int(answered.sum())
     lacking = Counter(stage for stages in outcome.degraded for stage in stages)
     return Summary(
-        offered=len(milliseconds) / seconds,
-        achieved=answered / max(seconds, outcome.seconds),
-        requests=len(milliseconds),
-        latencies={name: float(np.percentile(milliseconds, at)) for name, at in PERCENTILES}
-        | {"max": float(milliseconds.max())},
+        name=name,
+        rate=rate,
+        offered=len(taken) / plan.measured_seconds,
+        achieved=answers / max(plan.measured_seconds, outcome.seconds),
+        requests=len(taken),
+        latencies_ms={each: percentile(counted, at) for each, at in PERCENTILES}
+        | {"max": float(counted.max())},
         errors={code: many for code, many in sorted(Counter(outcome.codes).items()) if code != "OK"},
-        degraded={stage: many / max(1, answered) for stage, many in sorted(lacking.items())},
-        lag_p99=float(np.percentile(1000 * np.array(outcome.lags), 99)),
-        stages={name: float(np.median(values)) * 1000 for name, values in outcome.stages.items()},
+        errors_p99_ms=None if answered.all() else percentile(taken[~answered], 99),
+        late=int((answered & (taken > deadline)).sum()),
+        degraded={stage: many / answers for stage, many in sorted(lacking.items())},
+        degraded_share=sum(map(bool, outcome.degraded)) / max(1, answers),
+        lag_p99_ms=percentile(1000 * np.array(outcome.lags), 99),
+        stages_p50_ms={stage: float(np.median(many)) * 1000 for stage, many in outcome.stages.items()},
     )
+
+
+def percentile(samples: NDArray[np.float64], at: float) -> float:
+    """Return the smallest sample that at least `at` percent of the samples (float64 [n]) don't exceed.
+
+    The nearest rank: a latency that was measured, never one between two that were.
+    """
+    # Rounded first: 99.9 % of 10,000 is a little more than 9,990 in floating point.
+    rank = max(1, math.ceil(round(at / 100 * len(samples), 6)))
+    return float(np.partition(samples, rank - 1)[rank - 1])

@@ -6,11 +6,11 @@ RUN python -m venv /venv \
     && /venv/bin/pip install --no-cache-dir -r requirements/serving.txt
 RUN python -m venv /generator \
     && /generator/bin/pip install --no-cache-dir -r requirements/build.txt
-COPY protos protos
+COPY protos /protos
+WORKDIR /protos
 RUN mkdir /app \
-    && cd protos \
-    && /generator/bin/python -m grpc_tools.protoc -I . --python_out=/app --grpc_python_out=/app \
-       $(find aisle -name '*.proto')
+    && find aisle -name '*.proto' -exec \
+       /generator/bin/python -m grpc_tools.protoc -I . --python_out=/app --grpc_python_out=/app {} +
 
 FROM python:3.11-slim-bookworm
 RUN useradd --uid 10001 --user-group --no-create-home aisle

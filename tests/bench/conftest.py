@@ -1,0 +1,53 @@
+"""A small real gateway whose faults are known."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc
+import pytest
+
+from aisle.catalog.v1.serving_pb2 import Degradation, ModelVersion, Stage, StageTime
+from aisle.gateway.v1.gateway_pb2 import AnswerInfo, SearchRequest, SearchResponse
+from aisle.gateway.v1.gateway_pb2_grpc import GatewayServiceServicer, add_GatewayServiceServicer_to_server
+
+STALL_SECONDS = 0.2
+
+# The servicer's other methods answer UNIMPLEMENTED, as generated.
+_Servicer: Any = GatewayServiceServicer
+
+
+class FaultyGateway(_Servicer):  # type: ignore[misc]
+    """Answers at once, but asked "stall" it stalls for everybody, and it refuses "refuse"."""
+
+    def __init__(self) -> None:
+        self.address = ""
+        self.stalled_until = 0.0
+        self.seen: list[SearchRequest] = []
+        self.peers: set[str] = set()
+
+    async def Search(self, request: SearchRequest, context: Any) -> SearchResponse:
+        self.seen.append(request)
+        self.peers.add(context.peer())
+        if request.query == "refuse":
+            await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "full")
+        if request.query == "stall":
+            self.stalled_until = time.monotonic() + STALL_SECONDS
+        await asyncio.sleep(max(0.0, self.stalled_until - time.monotonic()))
+        info = AnswerInfo(models=[ModelVersion(name="ranker", version="1")])
+        info.stages.append(StageTime(stage="retrieval/dense", seconds=0.003))
+        if request.query == "degrade":
+            info.degraded.append(Degradation(stage=Stage.STAGE_RANKING))
+        return SearchResponse(info=info)
+
+
+@pytest.fixture
+async def gateway() -> AsyncIterator[FaultyGateway]:
+    """A served FaultyGateway."""
+    servicer, server = FaultyGateway(), grpc.aio.server()
+    add_GatewayServiceServicer_to_server(servicer, server)
+    servicer.address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+    await server.start()
+    yield servicer
+    await server.stop(None)

@@ -1,0 +1,49 @@
+"""The figures of a run, from samples that are known."""
+
+import numpy as np
+import pytest
+
+from bench.load import Outcome, Plan
+from bench.summary import percentile, summarise
+
+_PLAN = Plan(np.arange(4.0), ["x"] * 4, warm_up_seconds=0, measured_seconds=4, deadline_seconds=0.5)
+
+
+def test_percentiles_are_measured_samples_at_their_rank() -> None:
+    samples = np.random.default_rng(1).permutation(np.arange(1.0, 10_001.0))
+    assert [percentile(samples, at) for at in (50, 95, 99, 99.9)] == [5000, 9500, 9900, 9990]
+    assert percentile(np.array([3.0, 1.0]), 99.9) == 3
+
+
+def test_answers_after_the_deadline_are_late_and_still_answers() -> None:
+    outcome = Outcome([0.1, 0.6, 0.2, 0.7], [0.0] * 4, ["OK", "OK", "OK", "DEADLINE_EXCEEDED"], seconds=4)
+    summary = summarise("rate_1", 1, _PLAN, outcome)
+    assert summary.late == 1
+    assert summary.achieved == 3 / 4
+    assert summary.latencies_ms["p50"] == pytest.approx(200)
+    assert summary.latencies_ms["max"] == pytest.approx(700)
+
+
+def test_achieved_rate_counts_the_time_the_last_answers_took() -> None:
+    outcome = Outcome([0.1] * 4, [0.0] * 4, ["OK"] * 4, seconds=8)
+    assert summarise("rate_1", 1, _PLAN, outcome).achieved == 0.5
+
+
+def test_run_without_an_answer_still_has_figures() -> None:
+    outcome = Outcome([0.01] * 4, [0.0] * 4, ["UNAVAILABLE"] * 4, seconds=4)
+    summary = summarise("rate_1", 1, _PLAN, outcome)
+    assert (summary.achieved, summary.error_share, summary.degraded_share) == (0, 1, 0)
+    assert summary.latencies_ms["p50"] == 500
+
+
+@pytest.mark.parametrize(("lag", "doubtful"), [(0.004, False), (0.006, False), (0.02, True)])
+def test_lag_is_doubtful_when_it_is_large_and_a_large_part_of_what_is_measured(
+    lag: float, doubtful: bool
+) -> None:
+    outcome = Outcome([0.1] * 4, [lag] * 4, ["OK"] * 4, seconds=4)
+    assert summarise("rate_1", 1, _PLAN, outcome).doubtful is doubtful
+
+
+def test_run_without_a_sample_is_refused() -> None:
+    with pytest.raises(ValueError, match="make the run longer"):
+        summarise("rate_1", 1, _PLAN, Outcome())
