@@ -1,33 +1,22 @@
 """From the model's numbers to what a query means."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aisle.intent.v1.intent_pb2 import LabelProbability, PriceBounds, Slot, Understanding
-from services.intent.labels import OUTSIDE, Labels
+from services.intent.labels import Labels
 from services.intent.language import language
 from services.intent.lexicon import Lexicon
 from services.intent.negation import negated
 from services.intent.prices import Bounds, price_bounds
+from services.intent.slots import KeyProbabilities, Offsets, Value, find_values
 
 MOST_CATEGORIES = 10
 
 Floats = NDArray[np.floating[Any]]
-Offsets = Sequence[tuple[int, int]]
-
-
-@dataclass(frozen=True)
-class TaggedSpan:
-    """A value that the tagger found: `text[start:end]`, with the mean probability of its tokens' tags."""
-
-    key: str
-    start: int
-    end: int
-    confidence: float
 
 
 class Decoder:
@@ -54,27 +43,14 @@ class Decoder:
 
     def _slots(self, query: str, logits: Floats, offsets: Offsets, bounds: Bounds | None) -> list[Slot]:
         prices = bounds.spans if bounds else ()
-        spans = [
-            span
-            for span in tagged_spans(query, softmax(logits), offsets, self._labels.slots)
-            if not any(span.start < end and start < span.end for start, end in prices)
+        keys = KeyProbabilities(softmax(logits), self._labels.slots, offsets)
+        values = [
+            value
+            for value in find_values(query, self._lexicon, keys)
+            if not any(value.start < end and start < value.end for start, end in prices)
         ]
-        slots = [self._slot(query, span) for span in spans]
-        flags = negated(query, [(slot.start, slot.end) for slot in slots])
-        for slot, flag in zip(slots, flags, strict=True):
-            slot.negated = flag
-        return slots
-
-    def _slot(self, query: str, span: TaggedSpan) -> Slot:
-        surface = query[span.start : span.end]
-        value, start, end = self._lexicon.resolve(span.key, surface) or (surface, 0, len(surface))
-        return Slot(
-            key=span.key,
-            value=value,
-            confidence=span.confidence,
-            start=span.start + start,
-            end=span.start + end,
-        )
+        flags = negated(query, [(value.start, value.end) for value in values])
+        return [_slot(value, flag) for value, flag in zip(values, flags, strict=True)]
 
 
 def softmax(logits: Floats) -> NDArray[np.float64]:
@@ -83,42 +59,15 @@ def softmax(logits: Floats) -> NDArray[np.float64]:
     return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True))
 
 
-def tagged_spans(
-    query: str, probabilities: NDArray[np.float64], offsets: Offsets, tags: Sequence[str]
-) -> list[TaggedSpan]:
-    """Join the likeliest tag of each token into spans, left to right.
-
-    `probabilities`: float64 [tokens, tags]. An I- tag that follows no value of its key begins one.
-    """
-    spans: list[TaggedSpan] = []
-    for key, group in _groups(probabilities.argmax(axis=-1), offsets, tags):
-        start, end = _trimmed(query, offsets[group[0]][0], offsets[group[-1]][1])
-        if start < end:
-            confidence = float(probabilities[group].max(axis=-1).mean())
-            spans.append(TaggedSpan(key, start, end, confidence))
-    return spans
-
-
-def _groups(best: NDArray[Any], offsets: Offsets, tags: Sequence[str]) -> Iterator[tuple[str, list[int]]]:
-    open_key, group = "", list[int]()
-    for token, tag in enumerate(best):
-        prefix, _, key = tags[tag].partition("-")
-        if offsets[token][0] == offsets[token][1]:
-            prefix, key = OUTSIDE, ""
-        if prefix == "I" and key == open_key:
-            group.append(token)
-            continue
-        if group:
-            yield open_key, group
-        open_key, group = key, [token] if key else []
-    if group:
-        yield open_key, group
-
-
-def _trimmed(query: str, start: int, end: int) -> tuple[int, int]:
-    """Leave out white space at the ends: a token may carry the space before it."""
-    text = query[start:end]
-    return start + len(text) - len(text.lstrip()), end - (len(text) - len(text.rstrip()))
+def _slot(value: Value, is_negated: bool) -> Slot:
+    return Slot(
+        key=value.key,
+        value=value.value,
+        confidence=value.confidence,
+        start=value.start,
+        end=value.end,
+        negated=is_negated,
+    )
 
 
 def _ranked(logits: Floats, names: Sequence[str], most: int) -> list[LabelProbability]:

@@ -8,7 +8,6 @@ from runtime.inference.store import StoredModel
 from runtime.settings import StartupError
 
 FILENAME = "labels.json"
-OUTSIDE = "O"
 
 
 class Labels(BaseModel):

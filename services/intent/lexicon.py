@@ -1,51 +1,66 @@
 """From what a query calls a value to what the catalogue calls it."""
 
-import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from services.intent.folding import fold
 
-_SPACES = re.compile(r"[\s_-]+")
+_HYPHENS = str.maketrans("-_", "  ")
+
+
+@dataclass(frozen=True)
+class Match:
+    """A known form at `start` to `end` of a query, in characters."""
+
+    key: str
+    value: str
+    start: int
+    end: int
 
 
 class Lexicon:
     """Surface forms in any language by attribute key: {"color": {"黑色": "black", "jet black": "black"}}."""
 
     def __init__(self, forms: Mapping[str, Mapping[str, str]]) -> None:
-        self._canonical = {
-            key: {_spelling(surface): value for surface, value in values.items()}
-            for key, values in forms.items()
-        }
+        self._meanings: dict[str, list[tuple[str, str]]] = {}
+        for key, values in forms.items():
+            for surface, value in values.items():
+                self._meanings.setdefault(_spelling(surface), []).append((key, value))
+        self._longest = max(map(len, self._meanings), default=0)
 
     def canonical(self, key: str, surface: str) -> str | None:
         """Return the catalogue's value of a surface form, None when it has none."""
-        return self._canonical.get(key, {}).get(_spelling(surface))
+        return dict(self._meanings.get(_spelling(surface), ())).get(key)
 
-    def resolve(self, key: str, text: str) -> tuple[str, int, int] | None:
-        """Return the longest known form inside `text` as (value, start, end), None when there is none.
+    def matches(self, query: str) -> list[Match]:
+        """Return every known form that stands in `query`; they may overlap. Latin forms are whole words."""
+        text = _spelling(query)
+        return [
+            Match(key, value, start, end)
+            for start, end in self._spans(text)
+            for key, value in self._meanings[text[start:end]]
+        ]
 
-        A token may reach beyond the value it names (夏季男), so its span does too.
-        """
-        whole = self.canonical(key, text)
-        if whole is not None:
-            return whole, 0, len(text)
-        forms = self._canonical.get(key, {})
-        folded = fold(text)
-        found = [(form, place) for form in forms if (place := _find(folded, form)) >= 0]
-        if not found:
-            return None
-        form, place = max(found, key=lambda each: len(each[0]))
-        return forms[form], place, place + len(form)
+    def _spans(self, text: str) -> Iterator[tuple[int, int]]:
+        for start in range(len(text)):
+            for end in range(start + 1, min(len(text), start + self._longest) + 1):
+                if text[start:end] in self._meanings and is_whole(text, start, end):
+                    yield start, end
+
+
+def is_whole(folded: str, start: int, end: int) -> bool:
+    """Whether no Latin word or number of a folded text goes on beyond the ends of the span."""
+    return not (_joins(folded, start) or _joins(folded, end))
+
+
+def _joins(folded: str, place: int) -> bool:
+    return 0 < place < len(folded) and _is_latin(folded[place - 1]) and _is_latin(folded[place])
+
+
+def _is_latin(character: str) -> bool:
+    return character.isascii() and character.isalnum()
 
 
 def _spelling(surface: str) -> str:
-    """One spelling for "T-Shirt", "t shirt" and "ｔ-shirt"."""
-    return _SPACES.sub(" ", fold(surface)).strip()
-
-
-def _find(folded: str, form: str) -> int:
-    """Where `form` stands in `folded`: whole Latin words, others of two characters or more."""
-    if not form.isascii():
-        return folded.find(form) if len(form) > 1 else -1
-    found = re.search(rf"(?<![a-z0-9]){re.escape(form)}(?![a-z0-9])", folded)
-    return found.start() if found else -1
+    """One spelling for "Crew-Neck", "crew neck" and "ｃｒｅｗ　ｎｅｃｋ"; the length stays."""
+    return fold(surface).translate(_HYPHENS)

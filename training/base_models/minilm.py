@@ -1,4 +1,4 @@
-"""all-MiniLM-L6-v2 (MIT in its package, Apache-2.0 upstream), the English base model: half e5's time."""
+"""all-MiniLM-L6-v2 (weights Apache-2.0, in a package under MIT), the English base model: half e5's time."""
 
 from pathlib import Path
 
@@ -28,7 +28,7 @@ def english(source: str | None = None) -> BaseModel:
         query_prefix="",
         passage_prefix="",
         max_length=_MAX_LENGTH,
-        licence="MIT",
+        licence="Apache-2.0",
     )
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from training.demo_shop import storage
 from training.demo_shop.drafts import draft_products
-from training.demo_shop.lexicon import lexicon
 from training.demo_shop.earlier import with_history
+from training.demo_shop.lexicon import lexicon
 from training.demo_shop.log import make_log
 from training.demo_shop.pictures import draw_pictures
 from training.demo_shop.products import make_products

@@ -15,7 +15,7 @@ from training.demo_shop.randomness import arrays
 from training.demo_shop.schema import PastEvent, User
 
 _DAYS = 90
-_FEWEST, _USUAL, _MOST = 4, 22, 45
+_FEWEST, _USUAL, _MOST = 10, 34, 50
 _TYPES: tuple[Literal["click", "cart", "purchase"], ...] = ("click", "cart", "purchase")
 _TYPE_SHARES = (0.62, 0.2, 0.18)
 

@@ -1,6 +1,6 @@
 """The log: what the shop's legacy engine showed over sixty days, and what users did with it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,7 +21,7 @@ from training.demo_shop.schema import Query, Request, User
 from training.demo_shop.truth import Grades
 
 PAGE = 10
-_REQUESTS_PER_USER = 12.0
+_REQUESTS_PER_USER = 10.0
 _REQUESTS_PER_SESSION = 3
 # The legacy engine: knows relevance through a fog, likes what is reviewed, and is noisy.
 _ENGINE_RELEVANCE, _ENGINE_REVIEWS, _ENGINE_NOISE = 1.2, 0.08, 0.55
@@ -36,6 +36,15 @@ class _Shelf:
     created: NDArray[np.int64]
     grades: Grades
     appeal: Appeal
+
+
+@dataclass(frozen=True)
+class _Visit:
+    """When a user asks."""
+
+    request_id: str
+    session_id: str
+    seconds: int
 
 
 def make_log(
@@ -76,41 +85,27 @@ def _life(
     if not shares.any():
         return []
     requests = []
-    for place, (session, seconds) in enumerate(_times(count, random)):
+    for visit in _visits(user, count, random):
         queries = allowed[random.choice(len(allowed), p=shares / shares.sum())]
         query = queries[random.integers(len(queries))]
-        requests.append(
-            _request(
-                shelf, user, query, f"{user.id}-{place:03d}", f"{user.id}-s{session:02d}", seconds, random
-            )
-        )
-    return requests
+        requests.append(_request(shelf, user, query, visit, random))
+    return [request for request in requests if request.product_ids]
 
 
-def _times(count: int, random: np.random.Generator) -> list[tuple[int, int]]:
+def _visits(user: User, count: int, random: np.random.Generator) -> Iterator[_Visit]:
     """Sessions at random instants of the log, a few requests each, two minutes or so apart."""
     sessions = -(-count // _REQUESTS_PER_SESSION)
     starts = np.sort(random.integers(0, LOG_DAYS * 86_400 - 3_600, sessions)) + LOG_START
     gaps = np.cumsum(random.integers(20, 240, (sessions, _REQUESTS_PER_SESSION)), axis=1)
-    times = [
-        (session, int(starts[session] + gaps[session, each]))
-        for session in range(sessions)
-        for each in range(_REQUESTS_PER_SESSION)
-    ]
-    return times[:count]
+    for place in range(count):
+        session, each = divmod(place, _REQUESTS_PER_SESSION)
+        seconds = int(starts[session] + gaps[session, each])
+        yield _Visit(f"{user.id}-{place:03d}", f"{user.id}-s{session:02d}", seconds)
 
 
-def _request(
-    shelf: _Shelf,
-    user: User,
-    query: Query,
-    name: str,
-    session: str,
-    seconds: int,
-    random: np.random.Generator,
-) -> Request:
+def _request(shelf: _Shelf, user: User, query: Query, visit: _Visit, random: np.random.Generator) -> Request:
     grades = shelf.grades.of(query).astype(np.float64)
-    rows = _shown(shelf, grades, seconds, random)
+    rows = _shown(shelf, grades, visit.seconds, random)
     relevance, taste = grades[rows], shelf.appeal.taste(user, rows)
     attracts = attractiveness(shelf.appeal, rows, relevance, taste)
     carts = cart_probability(shelf.appeal, rows, relevance, taste)
@@ -120,12 +115,12 @@ def _request(
     carted = clicked & (random.random(len(rows)) < carts)
     purchased = carted & (random.random(len(rows)) < buys)
     return Request(
-        id=name,
-        session_id=session,
+        id=visit.request_id,
+        session_id=visit.session_id,
         user_id=user.id,
         query_id=query.id,
         split=user.split,
-        event_seconds=seconds,
+        event_seconds=visit.seconds,
         product_ids=tuple(shelf.ids[row] for row in rows),
         clicked=clicked,
         carted=carted,

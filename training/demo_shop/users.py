@@ -11,8 +11,8 @@ _HELD_OUT, _VALIDATION = 0.2, 0.1
 _DEPARTMENTS = 1
 _COMMON = 12  # tastes are for the values most goods have
 # Log-odds that a liked or disliked value adds to attractiveness, and how many of them a user has.
-_TASTES = {"color": (1.1, 2, -0.2, 1), "style": (0.3, 4, -0.1, 2)}
-_GENDER_TASTE = 0.8
+_TASTES = {"color": (1.0, 1, -0.2, 1), "style": (0.3, 4, -0.1, 2)}
+_GENDER_TASTE = 0.6
 
 
 def make_users(lexicon: Lexicon, seed: int, count: int) -> list[User]:

@@ -1,31 +1,31 @@
 """What each stage of the search answers to each query, in process, by the code that serves."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aisle.intent.v1.intent_pb2 import UnderstandRequest
-from aisle.ranking.v1.ranking_pb2 import Surface
-from aisle.ranking.v1.ranking_pb2 import RankRequest
+from aisle.ranking.v1.ranking_pb2 import RankRequest, Surface
 from aisle.retrieval.v1.retrieval_pb2 import Candidates
-from runtime.inference.encoder import TextModel
+from runtime.inference.manifest import Manifest
 from services.intent.service import IntentServicer
 from services.ranking.service import RankingService
+from services.retrieval import fusion
 from services.retrieval.index import CatalogIndex
 from services.retrieval.text import passage
 from training.evaluate.embeddings import EmbeddingCache
 from training.evaluate.sets import EvaluationSet
 
-DEPTH = 200  # candidates that are asked for and ranked, as the gateway does by default
+DEPTH = 200  # candidates asked for and ranked; the gateway's number
 Ranking = list[str]  # product ids, best first
 
 
 @dataclass(frozen=True)
 class Ranker:
-    """The services after retrieval."""
+    """The services that order what retrieval found."""
 
     intent: IntentServicer
     ranking: RankingService
@@ -43,20 +43,38 @@ class Ranker:
 
 
 def rankings(
-    judged: EvaluationSet, model: TextModel, cache: EmbeddingCache, ranker: Ranker | None
+    judged: EvaluationSet, manifest: Manifest, cache: EmbeddingCache, ranker: Ranker | None
 ) -> dict[str, list[Ranking]]:
     """By channel, the ranking of each of the set's queries: lexical, dense, fused and, with one, ranked."""
-    queries = [query.text for query in judged.queries]
-    index, embeddings = _index(judged, model, cache), _query_embeddings(judged, model, cache)
-    found = [
+    texts = [query.text for query in judged.queries]
+    passages = [manifest.passage_prefix + passage(product) for product in judged.products]
+    products = cache.embed(f"{judged.name}: products", passages)
+    queries = cache.embed(f"{judged.name}: queries", [manifest.query_prefix + text for text in texts])
+    index = CatalogIndex(manifest.dimension)
+    index.upsert(judged.products, products)
+    fused = [
         index.search(text, embedding, DEPTH).candidates
-        for text, embedding in zip(queries, embeddings, strict=True)
+        for text, embedding in zip(texts, queries, strict=True)
     ]
     by_channel = {
-        "lexical": [_ids(index.search(text, None, DEPTH).candidates) for text in queries],
-        "dense": _nearest(judged, embeddings, ),
-        "fused": [_ids(candidates) for candidates in found],
+        "lexical": [list(index.search(text, None, DEPTH).candidates.products.ids) for text in texts],
+        "dense": _nearest(judged, products, queries),
+        "fused": [list(candidates.products.ids) for candidates in fused],
     }
     if ranker is not None:
-        by_channel["ranked"] = asyncio.run(_ranked(ranker, queries, found))
+        by_channel["ranked"] = asyncio.run(_order_all(ranker, texts, fused))
     return by_channel
+
+
+def _nearest(
+    judged: EvaluationSet, products: NDArray[np.float32], queries: NDArray[np.float32]
+) -> list[Ranking]:
+    ids = [product.id for product in judged.products]
+    return [[ids[row] for row in fusion.best(products @ query, DEPTH).tolist()] for query in queries]
+
+
+async def _order_all(ranker: Ranker, texts: Sequence[str], found: Sequence[Candidates]) -> list[Ranking]:
+    return [
+        await ranker.order(text, candidates) if candidates.products.ids else []
+        for text, candidates in zip(texts, found, strict=True)
+    ]

@@ -87,14 +87,17 @@ def of_other_goods(example: Example, random: Random, words: Vocabulary) -> Examp
 
 
 def branded(example: Example, random: Random, words: Vocabulary) -> Example:
-    """A brand or model's number that nobody knows, before the keywords or after them."""
+    """A brand that nobody knows before the keywords or after them, or a model's number after them."""
     if not example.is_keywords:
         return example
-    brand = Piece(words.brand(random, language_of(example.text)))
-    space = Piece(" " if brand.text.isascii() or random.random() < 0.5 else "")
-    if random.random() < 0.7:
-        return example.with_pieces((brand, space, *example.pieces))
-    return example.with_pieces((*example.pieces, Piece(" "), brand))
+    if random.random() < 0.3:
+        return example.with_pieces((*example.pieces, Piece(" "), Piece(words.model_number(random))))
+    name = words.brand(random, language_of(example.text))
+    brand = Piece(name, "brand", name)
+    if random.random() < 0.3:
+        return example.with_pieces((*example.pieces, Piece(" "), brand))
+    space = Piece(" " if name.isascii() or random.random() < 0.5 else "")
+    return example.with_pieces((brand, space, *example.pieces))
 
 
 # Each with the share of the examples of an epoch that it changes.

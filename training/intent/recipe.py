@@ -20,8 +20,7 @@ class Recipe:
     head_rate: float
     batch: int = 32
     max_steps: int | None = None
-    open_world: float = 0.15  # invented queries for other goods, as a share of the shop's
-    public_data: bool = False
+    open_world: float = 0.25  # invented queries for other goods, as a share of the shop's
     weights: Weights = field(default_factory=Weights)
 
     def invented(self, examples: int) -> int:
@@ -34,13 +33,12 @@ class Recipe:
 
 
 RECIPES: dict[RecipeName, Recipe] = {
-    "default": Recipe(trainable_layers=3, epochs=3, encoder_rate=2e-4, adapter_rate=1e-3, head_rate=2e-3),
+    "default": Recipe(trainable_layers=3, epochs=3, encoder_rate=5e-4, adapter_rate=2e-3, head_rate=1e-2),
     "large": Recipe(
         trainable_layers=12,
         epochs=6,
         encoder_rate=5e-5,
         adapter_rate=5e-4,
         head_rate=1e-3,
-        public_data=True,
     ),
 }

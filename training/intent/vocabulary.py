@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import yaml
 
@@ -42,27 +43,39 @@ class Vocabulary:
     forms: Mapping[Language, Mapping[tuple[str, str], tuple[str, ...]]]
     goods: Mapping[Language, tuple[str, ...]]  # that the shop does not sell
     modifiers: Mapping[Language, tuple[str, ...]]
+    talk: Mapping[str, Mapping[Language, tuple[str, ...]]]  # sentences by intent, with {good} in some
 
     def brand(self, random: Random, language: Language) -> str:
-        """Invent a brand or a model's number."""
-        if random.random() < 0.3:
-            letters = "".join(random.choices("abcdefghkmnprstvxz", k=random.randint(0, 2)))
-            return f"{letters}{random.randint(2, 9999)}"
+        """Invent a brand; Chinese shops write some in Latin letters."""
         if language == "zh" and random.random() < 0.6:
             return "".join(random.sample(_HAN_SYLLABLES, random.randint(2, 3)))
         return "".join(random.sample(_LATIN_SYLLABLES, random.randint(2, 3)))
+
+    def model_number(self, random: Random) -> str:
+        """Invent what stands beside a brand: "x200", "48"."""
+        letters = "".join(random.choices("abcdefghkmnprstvxz", k=random.randint(0, 2)))
+        return f"{letters}{random.randint(2, 9999)}"
 
 
 @cache
 def vocabulary() -> Vocabulary:
     """Read the words; forms that only test queries use are left out."""
     shop = lexicon()
-    other = yaml.safe_load((_WORDS / "goods.yaml").read_text(encoding="utf-8"))
+    other, talk = _read("goods"), _read("talk")
     return Vocabulary(
         forms={language: dict(_forms(shop, language)) for language in LANGUAGES},
         goods={language: tuple(other["goods"][language]) for language in LANGUAGES},
         modifiers={language: tuple(other["modifiers"][language]) for language in LANGUAGES},
+        talk={
+            intent: {language: tuple(sentences[language]) for language in LANGUAGES}
+            for intent, sentences in talk.items()
+        },
     )
+
+
+def _read(name: str) -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load((_WORDS / f"{name}.yaml").read_text(encoding="utf-8"))
+    return loaded
 
 
 def language_of(text: str) -> Language:

@@ -23,7 +23,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class PairSampler:
-    """Draws pairs from sources by their shares; within a source every example comes before any repeats."""
+    """Draws pairs from sources by their shares; the same epoch is the same each time."""
 
     sources: Sequence[Source]
     tokenizer: Tokenizer
@@ -37,12 +37,14 @@ class PairSampler:
 
     def epoch(self, epoch: int) -> Iterator[Batch]:
         """The batches of an epoch, from 0."""
-        random = np.random.default_rng([self.seed, epoch])
-        drawn = self._draw(self.batches_per_epoch * self.batch_size, random)
+        drawn = self.draw(self.batches_per_epoch * self.batch_size, epoch)
+        random = np.random.default_rng([self.seed, epoch, 1])
         for start in range(0, len(drawn), self.batch_size):
             yield self._batch(drawn[start : start + self.batch_size], random)
 
-    def _draw(self, count: int, random: np.random.Generator) -> list[tuple[Source, Example]]:
+    def draw(self, count: int, epoch: int) -> list[tuple[Source, Example]]:
+        """`count` examples in random order; no example of a source twice before all of it came once."""
+        random = np.random.default_rng([self.seed, epoch])
         shares = np.array([source.share for source in self.sources])
         counts = random.multinomial(count, shares / shares.sum())
         pairs = [

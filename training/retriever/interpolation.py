@@ -30,17 +30,19 @@ def choose_ratio(
     validate: Callable[[], Mapping[str, float]],
     *,
     by: str,
+    tolerance: float = 0.0,
 ) -> Choice:
-    """Leave `module` with the mixture of weights that has the best figure `by`, larger being better.
+    """Leave `module` with the smallest ratio whose figure `by`, larger being better, is the best but for
+    `tolerance`: what is no worse for the task and nearer to the base keeps more of what the base knows.
 
-    `module` comes with the tuned weights, `base` are those it was tuned from. On a tie the smaller ratio
-    wins: it is nearer to what the base knows.
+    `module` comes with the tuned weights, `base` are those it was tuned from.
     """
     tuned = {name: tensor.clone() for name, tensor in module.state_dict().items()}
     figures: dict[float, Mapping[str, float]] = {}
     for ratio in sorted(ratios):
         module.load_state_dict(interpolate(base, tuned, ratio))
         figures[ratio] = validate()
-    best = max(figures, key=lambda ratio: (figures[ratio][by], -ratio))
-    module.load_state_dict(interpolate(base, tuned, best))
-    return Choice(best, figures)
+    best = max(row[by] for row in figures.values())
+    chosen = min(ratio for ratio, row in figures.items() if row[by] >= best - tolerance)
+    module.load_state_dict(interpolate(base, tuned, chosen))
+    return Choice(chosen, figures)

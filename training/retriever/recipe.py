@@ -5,7 +5,7 @@ from typing import Literal
 
 from training.finetuning import Method
 
-RecipeName = Literal["default", "large"]
+RecipeName = Literal["default", "large", "untrained"]
 
 
 @dataclass(frozen=True)
@@ -35,5 +35,9 @@ RECIPES: dict[RecipeName, Recipe] = {
     "default": Recipe(trainable_layers=3, epochs=2, steps_per_epoch=40, batch=32, passage_tokens=64),
     "large": Recipe(
         trainable_layers=12, epochs=5, steps_per_epoch=200, batch=64, passage_tokens=128, validation_pool=1000
+    ),
+    # The base as it is, to measure what fine-tuning is worth.
+    "untrained": Recipe(
+        trainable_layers=1, epochs=0, steps_per_epoch=1, batch=1, passage_tokens=64, ratios=()
     ),
 }

@@ -1,0 +1,110 @@
+"""Attribute values in a query: forms that the catalogue knows, and others that the tagger finds.
+
+The lexicon knows how values are written, the tagger whether a word means one here: 白 is a colour in 白 T恤
+and none in 白酒. A known form counts when the tagger gives its key enough probability; what no known form
+covers is read from the tags alone, and must convince by itself.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.intent.folding import fold
+from services.intent.lexicon import Lexicon, is_whole
+
+LEAST_KNOWN = 0.3  # probability of its key that a known form needs
+LEAST_UNKNOWN = 0.6
+_LEAST_UNKNOWN_CHARACTERS = 2
+
+Offsets = Sequence[tuple[int, int]]
+Span = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Value:
+    """A value at `start` to `end` of a query, with the mean probability of its key over its tokens."""
+
+    key: str
+    value: str
+    start: int
+    end: int
+    confidence: float
+
+
+class KeyProbabilities:
+    """The probability of each attribute key at each token of a query.
+
+    `tags`: float64 [tokens, len(names)], probabilities of the BIO tags `names`; `offsets`: the tokens' spans
+    in characters, empty for special tokens.
+    """
+
+    def __init__(self, tags: NDArray[np.float64], names: Sequence[str], offsets: Offsets) -> None:
+        self.keys = tuple(dict.fromkeys(name[2:] for name in names if name.startswith("B-")))
+        columns = [[number for number, name in enumerate(names) if name[2:] == key] for key in self.keys]
+        self._mass = np.stack([tags[:, both].sum(axis=1) for both in columns], axis=1)
+        self._starts = np.array([start for start, _ in offsets])
+        self._ends = np.array([end for _, end in offsets])
+        self._offsets = offsets
+
+    def of(self, key: str, start: int, end: int) -> float:
+        """Return the mean probability of `key` over the tokens that share characters with the span."""
+        inside = (self._starts < end) & (self._ends > start)
+        return float(self._mass[inside, self.keys.index(key)].mean()) if inside.any() else 0.0
+
+    def runs(self) -> Iterator[tuple[str, int, int]]:
+        """Yield each run of tokens whose likeliest reading is the same key, as (key, start, end)."""
+        likeliest = self._mass.argmax(axis=1)
+        convinced = (self._mass.max(axis=1) > 0.5) & (self._ends > self._starts)
+        told = [int(key) if sure else -1 for key, sure in zip(likeliest, convinced, strict=True)]
+        for key, tokens in groupby(range(len(told)), key=told.__getitem__):
+            run = list(tokens)
+            if key >= 0:
+                yield self.keys[key], self._offsets[run[0]][0], self._offsets[run[-1]][1]
+
+
+def find_values(query: str, lexicon: Lexicon, probabilities: KeyProbabilities) -> list[Value]:
+    """Return the values named in `query`, left to right, none overlapping another."""
+    chosen = _longest_first(_known(query, lexicon, probabilities))
+    chosen += [
+        value
+        for value in _unknown(query, probabilities)
+        if not any(value.start < other.end and other.start < value.end for other in chosen)
+    ]
+    return sorted(chosen, key=lambda value: value.start)
+
+
+def _known(query: str, lexicon: Lexicon, probabilities: KeyProbabilities) -> list[Value]:
+    values = [
+        Value(each.key, each.value, each.start, each.end, probabilities.of(each.key, each.start, each.end))
+        for each in lexicon.matches(query)
+        if each.key in probabilities.keys
+    ]
+    return [value for value in values if value.confidence >= LEAST_KNOWN]
+
+
+def _longest_first(values: Sequence[Value]) -> list[Value]:
+    chosen: list[Value] = []
+    for value in sorted(values, key=lambda each: (each.start - each.end, -each.confidence)):
+        if not any(value.start < other.end and other.start < value.end for other in chosen):
+            chosen.append(value)
+    return chosen
+
+
+def _unknown(query: str, probabilities: KeyProbabilities) -> Iterator[Value]:
+    """Yield runs of one key that are whole words, under their own text as the value."""
+    folded = fold(query)
+    for key, run_start, run_end in probabilities.runs():
+        start, end = _trimmed(query, run_start, run_end)
+        confidence = probabilities.of(key, start, end)
+        long_enough = end - start >= _LEAST_UNKNOWN_CHARACTERS
+        if long_enough and confidence >= LEAST_UNKNOWN and is_whole(folded, start, end):
+            yield Value(key, query[start:end], start, end, confidence)
+
+
+def _trimmed(query: str, start: int, end: int) -> Span:
+    """Leave out white space at the ends: a token may carry the space before it."""
+    text = query[start:end]
+    return start + len(text) - len(text.lstrip()), end - (len(text) - len(text.rstrip()))

@@ -1,0 +1,59 @@
+import math
+
+import pytest
+import torch
+
+from training.retriever.contrast import info_nce, relevance_mask
+
+EYE = torch.eye(3, dtype=torch.bool)
+
+
+def unit(*rows: list[float]) -> torch.Tensor:
+    return torch.nn.functional.normalize(torch.tensor(rows), dim=-1)
+
+
+QUERIES = unit([1.0, 0.0], [0.0, 1.0], [1.0, 0.9])
+
+
+def test_loss_is_the_cross_entropy_of_the_own_passage_among_the_batch() -> None:
+    passages = unit([1.0, 0.0], [0.0, 1.0], [-1.0, 0.0])
+    loss = info_nce(QUERIES, passages, EYE, temperature=0.5, symmetric=False)
+    similarity = (QUERIES @ passages.T / 0.5).tolist()
+    expected = [math.log(sum(map(math.exp, row))) - row[i] for i, row in enumerate(similarity)]
+    assert loss.item() == pytest.approx(sum(expected) / 3, rel=1e-5)
+
+
+def test_a_product_that_answers_another_query_too_is_no_negative_of_it() -> None:
+    twins = unit([1.0, 0.0], [0.0, 1.0], [1.0, 0.01])  # the third product answers the first query too
+    relevant = relevance_mask([frozenset("ac"), frozenset("b"), frozenset("c")], ["a", "b", "c"])
+    queries = QUERIES.clone().requires_grad_()
+    passages = twins.clone().requires_grad_()
+    loss = info_nce(queries, passages, relevant, temperature=0.05, symmetric=False)
+    assert loss < info_nce(QUERIES, twins, EYE, temperature=0.05, symmetric=False)
+    only_first = info_nce(queries[:1], passages[[0]], EYE[:1, :1], temperature=0.05, symmetric=False)
+    assert only_first.item() == pytest.approx(0)
+
+
+def test_masked_products_get_no_gradient_from_that_query() -> None:
+    relevant = torch.ones(2, 2, dtype=torch.bool)
+    passages = unit([1.0, 0.2], [0.9, 0.1]).requires_grad_()
+    loss = info_nce(unit([1.0, 0.0], [1.0, 0.1]), passages, relevant, temperature=0.1, symmetric=True)
+    torch.autograd.backward(loss)
+    assert passages.grad is not None
+    assert torch.allclose(passages.grad, torch.zeros_like(passages.grad), atol=1e-6)
+
+
+def test_the_own_passage_counts_even_when_the_mask_does_not_name_it() -> None:
+    nothing = torch.zeros(3, 3, dtype=torch.bool)
+    passages = unit([1.0, 0.1], [0.2, 1.0], [0.9, 0.9])
+    assert info_nce(QUERIES, passages, nothing, temperature=0.1, symmetric=True) == info_nce(
+        QUERIES, passages, EYE, temperature=0.1, symmetric=True
+    )
+
+
+def test_symmetric_loss_is_the_mean_of_both_directions() -> None:
+    passages = unit([1.0, 0.4], [0.2, 1.0], [0.5, 0.9])
+    one = info_nce(QUERIES, passages, EYE, temperature=0.2, symmetric=False)
+    other = info_nce(passages, QUERIES, EYE, temperature=0.2, symmetric=False)
+    both = info_nce(QUERIES, passages, EYE, temperature=0.2, symmetric=True)
+    assert both.item() == pytest.approx((one.item() + other.item()) / 2, rel=1e-6)

@@ -1,0 +1,111 @@
+"""Evaluates the published models: python -m training.evaluate --data ../shared/data --models models"""
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from runtime.inference.encoder import TextModel
+from runtime.inference.session import InferenceSettings
+from runtime.inference.store import ModelStore
+from runtime.settings import StartupError
+from services.intent.model import MODEL as INTENT
+from services.intent.model import IntentModel
+from services.intent.service import IntentServicer
+from services.ranking.model import MODEL as RANKER
+from services.ranking.model import RankingModel
+from services.ranking.service import RankingService
+from services.ranking.settings import RankingSettings
+from services.retrieval import fusion
+from training.evaluate.discovery import find_sets, missing
+from training.evaluate.embeddings import EmbeddingCache
+from training.evaluate.figures import Figure, figures
+from training.evaluate.rankings import DEPTH, Ranker, rankings
+from training.evaluate.report import table, write
+
+RETRIEVER = "retriever"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; return 0, or 2 with a sentence on stderr when nothing can be evaluated."""
+    options = _parse(argv)
+    try:
+        return _evaluate(options, Console())
+    except (StartupError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 2
+
+
+def _evaluate(options: argparse.Namespace, console: Console) -> int:
+    found = find_sets(options.data, options.shop)
+    for sentence in missing(found, options.sets, options.data, options.shop):
+        console.print(sentence)
+    chosen = [name for name in found if not options.sets or name in options.sets]
+    if not chosen:
+        raise StartupError("there is nothing to evaluate; name a folder of sets with --data")
+    settings = InferenceSettings(models=options.models, precision=options.precision, threads=options.threads)
+    store = ModelStore(options.models)
+    retriever = TextModel.open(store, RETRIEVER, settings)
+    ranker = _ranker(store, settings, console)
+    cache = EmbeddingCache(options.cache, retriever)
+    start, measured, baselines = time.monotonic(), dict[str, Figure](), dict[str, float]()
+    for name in chosen:
+        judged = found[name]()
+        measured |= figures(judged, rankings(judged, retriever.manifest, cache, ranker))
+        baselines |= {f"{name}/{key}": value for key, value in judged.baselines.items()}
+    console.print(table(measured))
+    write(options.out, measured, _settings(options, store, retriever), baselines)
+    console.print(f"{options.out} written, {time.monotonic() - start:.0f} s")
+    return 0
+
+
+def _ranker(store: ModelStore, settings: InferenceSettings, console: Console) -> Ranker | None:
+    absent = [name for name in (INTENT, RANKER) if store.current(name) is None]
+    if absent:
+        console.print(
+            f"ranked is passed over: {store.root} holds no {' and no '.join(absent)}; `make models`"
+        )
+        return None
+    intent = IntentModel.open(store, settings.model_copy(update={"precision": "auto"}))
+    ranking = RankingModel.open(store, settings.model_copy(update={"precision": "auto"}))
+    return Ranker(IntentServicer(intent), RankingService(ranking, RankingSettings(models=store.root)))
+
+
+def _settings(options: argparse.Namespace, store: ModelStore, retriever: TextModel) -> dict[str, object]:
+    names = (RETRIEVER, INTENT, RANKER)
+    return {
+        "models": {name: store.current(name) for name in names if store.current(name)},
+        "base": retriever.manifest.base,
+        "retriever_precision": retriever.session.precision,
+        "retriever_provider": retriever.session.provider,
+        "data": str(options.data),
+        "candidates": DEPTH,
+        "lexical_weight": fusion.LEXICAL_WEIGHT,
+        "corpus": "full; a product without a judgment gains 0",
+        "interval": "95 %, bootstrap over queries",
+    }
+
+
+def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m training.evaluate",
+        description="Measure the published models by the code that serves, over whole catalogues.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument("--data", type=Path, help="folder of sets: folders like esci_us or multi_cpr_ecom_zh")
+    parser.add_argument("--shop", type=Path, default=Path("data/demo_shop"), help="the generated demo shop")
+    parser.add_argument("--models", type=Path, default=Path("models"), help="model store")
+    parser.add_argument("--sets", nargs="+", default=[], metavar="SET", help="only these; all by default")
+    parser.add_argument("--out", type=Path, default=Path("results/eval.json"), help="file of the figures")
+    parser.add_argument("--cache", type=Path, default=Path("state/eval-cache"), help="folder of embeddings")
+    parser.add_argument("--precision", choices=("auto", "fp32", "int8", "fp16"), default="auto",
+                        help="graph of the retriever; auto is the one that is served here")  # fmt: skip
+    parser.add_argument("--threads", type=int, default=2, help="threads of one inference")
+    return parser.parse_args(argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

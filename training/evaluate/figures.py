@@ -1,0 +1,53 @@
+"""Figures of a set: the mean of each measure over each group's queries, with its interval."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from training.evaluate.metrics import MEASURES, interval, overlap_at_10
+from training.evaluate.sets import EvaluationSet
+
+TWINS = "twin_overlap@10"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A mean over `queries` queries, its 95 % bootstrap interval, and what an untrained system gives."""
+
+    value: float
+    low: float
+    high: float
+    queries: int
+    baseline: float | None = None
+
+
+def figures(judged: EvaluationSet, by_channel: Mapping[str, Sequence[Sequence[str]]]) -> dict[str, Figure]:
+    """Figures by "<group>/<channel>/<measure>"; the rankings are those of `judged.queries`, in order."""
+    found: dict[str, Figure] = {}
+    for channel, all_rankings in by_channel.items():
+        start = 0
+        for group, queries in judged.groups.items():
+            rankings = all_rankings[start : start + len(queries)]
+            start += len(queries)
+            for measure in judged.measures:
+                values = [MEASURES[measure](r, q.gains) for r, q in zip(rankings, queries, strict=True)]
+                found[f"{group}/{channel}/{measure}"] = _figure(
+                    values, judged.baselines.get(f"{channel}/{measure}")
+                )
+        overlaps = _overlaps(judged, all_rankings)
+        if overlaps:
+            found[f"{judged.name}/{channel}/{TWINS}"] = _figure(overlaps)
+    return found
+
+
+def _overlaps(judged: EvaluationSet, rankings: Sequence[Sequence[str]]) -> list[float]:
+    """How much the two languages' answers to the same wish have in common, each pair once."""
+    by_text = {query.text: ranking for query, ranking in zip(judged.queries, rankings, strict=True)}
+    pairs = {frozenset((query.text, query.twin)) for query in judged.queries if query.twin in by_text}
+    return [overlap_at_10(*(by_text[text] for text in sorted(pair))) for pair in pairs if len(pair) == 2]
+
+
+def _figure(values: Sequence[float], baseline: float | None = None) -> Figure:
+    low, high = interval(values)
+    return Figure(float(np.mean(values)), low, high, len(values), baseline)

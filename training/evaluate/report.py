@@ -1,0 +1,86 @@
+"""What an evaluation prints and what it writes."""
+
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.table import Table
+
+from training.evaluate.figures import Figure
+
+
+def table(figures: Mapping[str, Figure]) -> Table:
+    """One row per figure: its mean, interval, number of queries and the untrained baseline."""
+    drawn = Table("figure", "value", "95 % interval", "queries", "untrained baseline", title="evaluation")
+    group = ""
+    for name, figure in figures.items():
+        set_name = name.split("/")[0]
+        if group and set_name != group:
+            drawn.add_section()
+        group = set_name
+        drawn.add_row(
+            name,
+            f"{figure.value:.4f}",
+            f"{figure.low:.3f} – {figure.high:.3f}",
+            str(figure.queries),
+            f"{figure.baseline:.3f}" if figure.baseline is not None else "",
+        )
+    return drawn
+
+
+def write(
+    path: Path,
+    figures: Mapping[str, Figure],
+    settings: Mapping[str, object],
+    baselines: Mapping[str, float],
+) -> None:
+    """Write the figures as JSON, complete or not at all."""
+    record = {
+        "figures": {name: figure.value for name, figure in figures.items()},
+        "intervals": {name: [figure.low, figure.high] for name, figure in figures.items()},
+        "queries": {name: figure.queries for name, figure in figures.items()},
+        "baselines": dict(baselines),
+        "settings": dict(settings),
+        "commit": commit(),
+        "machine": machine(),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    partial.replace(path)
+
+
+def commit() -> str:
+    """The commit evaluated, with "+" when files differ from it; empty outside a repository."""
+    try:
+        head = _git("rev-parse", "--short=12", "HEAD")
+        return head + ("+" if _git("status", "--porcelain") else "")
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+
+
+def machine() -> dict[str, str | int]:
+    """What it ran on."""
+    return {
+        "processor": _processor(),
+        "cores": os.cpu_count() or 0,
+        "system": platform.platform(),
+        "python": platform.python_version(),
+    }
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()
+
+
+def _git(*arguments: str) -> str:
+    done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=True)
+    return done.stdout.strip()

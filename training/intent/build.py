@@ -1,0 +1,169 @@
+"""From the demo shop to a published intent model: data, fine-tuning, export, parity, test, publishing."""
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from runtime.inference.manifest import Manifest
+from runtime.inference.store import ModelStore
+from services.intent.decoding import Decoder
+from services.intent.labels import FILENAME, Labels
+from services.intent.model import MODEL
+from training.base_models import BaseModel
+from training.demo_shop import INTENTS, SLOT_KEYS, DemoShop, Query
+from training.demo_shop.lexicon import WORDS
+from training.export import Exported, export_within_parity
+from training.finetuning import Method
+from training.intent.dataset import canonical_values, examples
+from training.intent.figures import figures
+from training.intent.fit import MAX_TOKENS, Data, fit
+from training.intent.network import OUTPUTS, IntentNetwork
+from training.intent.public import PublicSet
+from training.intent.reading import by_graph, feeds, understand
+from training.intent.recipe import Recipe
+from training.intent.tagging import tag_names
+from training.loop import Outcome
+from training.publish import publish, up_to_date
+from training.recipe import digest, fingerprint
+
+GUARDED = ("intent_macro_f1", "category_accuracy", "slot_f1")  # figures that the next version may not lose
+PARITY_QUERIES = 500
+CALIBRATION_QUERIES = 64
+_HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Order:
+    """What to build; `public` are real sets by the owner's choice."""
+
+    base: BaseModel
+    shop: DemoShop
+    public: Sequence[PublicSet]
+    recipe: Recipe
+    method: Method
+    seed: int
+
+    def settings(self) -> dict[str, object]:
+        """All that decides the model, as JSON values."""
+        return {
+            **self.recipe.settings(self.method, self.seed),
+            "base": self.base.name,
+            "shop": digest(self.shop.root / "fingerprint.json"),
+            "words": digest(*sorted(WORDS.glob("*.yaml")), *sorted(_HERE.glob("words/*.yaml"))),
+            "public": [[each.name, len(each.examples)] for each in self.public],
+            "code": digest(*sorted(_HERE.glob("*.py"))),
+        }
+
+    def queries(self, split: str) -> list[Query]:
+        """The shop's queries of a split."""
+        return [query for query in self.shop.queries if query.split == split]
+
+
+@dataclass(frozen=True)
+class Built:
+    """What came of it; `outcome` is None when the current version was already the one wanted."""
+
+    manifest: Manifest
+    outcome: Outcome | None
+
+
+def build(order: Order, store: ModelStore, *, force: str = "", runs: Path = Path("runs")) -> Built:
+    """Train, export, test the exported model once and publish, unless the current version is of this order.
+
+    `force` is a reason: it trains again, and publishes although figures fell. Raises PublishRefused.
+    """
+    settings = order.settings()
+    if not force and (current := up_to_date(store, MODEL, fingerprint(settings))):
+        return Built(current.manifest, None)
+    labels = labels_of(order.shop)
+    own = examples(order.shop, "train")
+    data = Data(
+        [*own, *(each for public in order.public for each in public.examples)], order.queries("validation")
+    )
+    network, outcome = fit(
+        order.base,
+        labels,
+        data,
+        order.recipe,
+        method=order.method,
+        seed=order.seed,
+        identity=settings,
+        runs=runs,
+    )
+    return Built(_publish(order, network, labels, store, force), outcome)
+
+
+def labels_of(shop: DemoShop) -> Labels:
+    """Return the labels that a model of this shop tells apart."""
+    return Labels(
+        intent=list(INTENTS),
+        category=list(shop.categories),
+        slots=tag_names(SLOT_KEYS),
+        lexicon=canonical_values(),
+    )
+
+
+def _publish(
+    order: Order,
+    network: IntentNetwork,
+    labels: Labels,
+    store: ModelStore,
+    force: str,
+) -> Manifest:
+    base, settings = order.base, order.settings()
+    store.root.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=store.root, prefix=".exporting-") as scratch:
+        folder = Path(scratch)
+        exported = _export(order, network, folder)
+        (folder / FILENAME).write_text(labels.model_dump_json(indent=1), encoding="utf-8")
+        base.tokenizer.save(str(folder / "tokenizer.json"))
+        stored = publish(
+            store,
+            MODEL,
+            folder,
+            graphs=exported.graphs,
+            parity=exported.parity,
+            evaluation=_test(order, exported, labels),
+            guarded=GUARDED,
+            force=force,
+            base=base.name,
+            recipe={key: str(value) for key, value in settings.items()},
+            fingerprint=fingerprint(settings),
+            training_data=[
+                "demo shop (generated)",
+                *(f"{each.name} ({each.licence})" for each in order.public),
+            ],
+            max_tokens=MAX_TOKENS,
+        )
+    return stored.manifest
+
+
+def _export(order: Order, network: IntentNetwork, folder: Path) -> Exported:
+    """Parity is measured on validation queries, then training ones: the test split is not looked at."""
+    tokenizer = order.base.tokenizer
+    random = np.random.default_rng(order.seed)
+    texts = [query.text for query in order.queries("train")]
+    typical = [texts[row] for row in random.permutation(len(texts))[:CALIBRATION_QUERIES]]
+    probes = [query.text for query in order.queries("validation")] + texts
+    sample = {name: torch.from_numpy(ids) for name, ids in feeds(tokenizer, probes[:2])[0].items()}
+    return export_within_parity(
+        network,
+        sample,
+        OUTPUTS,
+        folder,
+        probes=feeds(tokenizer, probes[:PARITY_QUERIES], batch=1),
+        axes={"slots": {0: "batch", 1: "tokens"}},
+        calibration=feeds(tokenizer, typical, batch=1),
+    )
+
+
+def _test(order: Order, exported: Exported, labels: Labels) -> dict[str, float]:
+    """The figures of the graph that CPUs serve, on the test split."""
+    queries = order.queries("test")
+    run = by_graph(exported.graphs["int8"])
+    texts = [query.text for query in queries]
+    return figures(understand(run, order.base.tokenizer, Decoder(labels), texts), queries)
