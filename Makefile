@@ -72,6 +72,9 @@ $(MODELS)/.trained-ranker: $(MODELS)/.trained-retriever $(MODELS)/.trained-inten
 	$(PY) -m training.ranker --shop $(SHOP) --models $(MODELS)
 	touch $@
 
+# An index whose embeddings are of an older model is computed anew here; a deployment is asked first.
+demo serve bench: export AISLE_REEMBED := true
+
 demo: models ## search, recommend and give feedback through a gateway on loopback (CATALOG=path)
 	$(PY) -m deploy.local run --state $(STATE) --models $(MODELS) --catalog $(CATALOG_PATH) -- \
 	  $(PY) -m examples.demo --catalog $(CATALOG_PATH)

@@ -10,12 +10,13 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, get_args
 
 import grpc
 from tqdm import tqdm
 
 from aisle.gateway.v1.gateway_pb2_grpc import GatewayServiceStub
+from catalog.layouts import Format
 from catalog.loading import Load
 from catalog.mapping import CatalogError, read_mapping
 from catalog.reading import Rejected, Source
@@ -97,7 +98,11 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace, Source, _Complaints], int]] =
 
 def _rejects(options: argparse.Namespace) -> IO[str]:
     path: Path = options.rejects or Path(os.devnull)
-    return path.open("w", encoding="utf-8")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("w", encoding="utf-8")
+    except OSError as error:
+        raise CatalogError(f"--rejects {path} cannot be written: {error}") from error
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -109,12 +114,14 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     load = commands.add_parser("load", help="load through a gateway; goes on where an earlier load stopped")
     for command in (check, load):
         command.add_argument(
-            "path", type=Path, help=".jsonl, .json, .csv, .tsv or .parquet, or an ESCI folder"
+            "path",
+            type=Path,
+            help=".jsonl, .json, .csv, .tsv or .parquet file (or .gz), or a folder in a known layout",
         )
         command.add_argument("--mapping", type=Path, help="YAML file that says which column is what")
         command.add_argument(
             "--format",
-            choices=("auto", "mapped", "proto-json", "esci"),
+            choices=get_args(Format),
             default="auto",
             help="layout of the rows",
         )

@@ -1,11 +1,12 @@
 """The mapping file: which column of a catalogue is what of a product."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
 
 class CatalogError(Exception):
@@ -49,6 +50,7 @@ class Mapping(_Part):
     """Where each part of a product is found; several columns of one text are joined by a space."""
 
     id: str
+    id_pattern: str = Field("", description="regular expression whose first group in the column is the id")
     title: dict[str, Columns] = Field(min_length=1, description="columns by language tag")
     description: dict[str, Columns] = Field(default_factory=dict, description="columns by language tag")
     brand: str = ""
@@ -62,20 +64,26 @@ class Mapping(_Part):
     availability: Availability | None = None
     create_time: str = Field("", description="ISO 8601, or seconds since 1970")
 
+    @field_validator("id_pattern")
+    @classmethod
+    def _has_one_group(cls, pattern: str) -> str:
+        try:
+            groups = re.compile(pattern).groups
+        except re.error as error:
+            raise ValueError(f"must be a regular expression: {error}") from error
+        if pattern and groups < 1:
+            raise ValueError("must have a group, such as (\\d+)")
+        return pattern
 
-# The Amazon ESCI subset with its metadata; its prices are in US dollars.
-ESCI = Mapping(
-    id="asin",
-    title={"en": ["title"]},
-    description={"en": ["bullet_points", "description"]},
-    brand="brand",
-    category=Category(column="category"),
-    price=Price(column="price", currency="USD"),
-    rating="rating",
-    review_count="rating_count",
-    attributes={"color": "color"},
-    images=["image"],
-)
+    def columns(self) -> set[str]:
+        """Return every column it names."""
+        texts = [*self.title.values(), *self.description.values(), self.images]
+        single = [self.id, self.brand, self.rating, self.review_count, self.positive_review_share]
+        parts = [self.category, self.price, self.availability]
+        named = {column for columns in texts for column in columns} | {*single, self.create_time}
+        named |= {*self.attributes.values(), *(part.column for part in parts if part)}
+        named |= {self.price.currency_column} if self.price else set()
+        return named - {""}
 
 
 def read_mapping(path: Path) -> Mapping:

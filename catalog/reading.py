@@ -4,17 +4,14 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from aisle.catalog.v1.product_pb2 import Product
+from catalog.cells import RowProblem
 from catalog.checking import check
-from catalog.mapping import ESCI, CatalogError, Mapping
-from catalog.products import RowProblem, from_proto_json, from_row
-from catalog.rows import Row, read_rows
-
-Format = Literal["auto", "mapped", "proto-json", "esci"]
-
-_ESCI_FILES = ("products.jsonl.gz", "products.jsonl")
+from catalog.layouts import Format, find_layout
+from catalog.mapping import CatalogError, Mapping
+from catalog.products import from_proto_json, from_row
+from catalog.rows import Row, is_table, read_rows
 
 
 @dataclass(frozen=True)
@@ -35,15 +32,7 @@ class Source:
     @classmethod
     def find(cls, path: Path, mapping: Mapping | None = None, layout: Format = "auto") -> "Source":
         """Find the file and layout of a catalogue; raises CatalogError saying what is missing."""
-        if not path.exists():
-            raise CatalogError(f"there is no catalogue at {path}")
-        if path.is_dir() or layout == "esci":
-            return cls(_esci_file(path), mapping or ESCI)
-        if mapping is not None:
-            return cls(path, mapping)
-        if layout == "mapped" or not path.name.removesuffix(".gz").endswith((".jsonl", ".json")):
-            raise CatalogError(f"{path} needs a mapping file: say which column is what with --mapping")
-        return cls(path, None)
+        return cls(*find_layout(path, mapping, layout))
 
     def fingerprint(self) -> str:
         """Return a hash of the file and the mapping, to know a repeated load by."""
@@ -59,8 +48,19 @@ class Source:
     def read(self) -> Iterator[tuple[int, Product | Rejected]]:
         """Yield (line, product or why there is none) of every row; a repeated id is rejected."""
         lines: dict[str, int] = {}
-        for row in read_rows(self.path):
+        for place, row in enumerate(read_rows(self.path)):
+            if place == 0:
+                self._require_columns(row)
             yield row.line, self._read(row, lines)
+
+    def _require_columns(self, row: Row) -> None:
+        """Raise CatalogError when a table lacks a column of the mapping: no row would have that part."""
+        if self.mapping is None or row.problem or not is_table(self.path):
+            return
+        missing = sorted(self.mapping.columns() - row.values.keys())
+        if missing:
+            held = ", ".join(map(str, row.values))
+            raise CatalogError(f"{self.path} has no column {', '.join(missing)}; its columns are {held}")
 
     def _read(self, row: Row, lines: dict[str, int]) -> Product | Rejected:
         try:
@@ -74,10 +74,3 @@ class Source:
         except RowProblem as problem:
             return Rejected(row.line, str(problem))
         return product
-
-
-def _esci_file(folder: Path) -> Path:
-    for name in _ESCI_FILES:
-        if (folder / name).is_file():
-            return folder / name
-    raise CatalogError(f"{folder} holds none of {', '.join(_ESCI_FILES)}; name the catalogue's file itself")

@@ -3,6 +3,7 @@
 import csv
 import gzip
 import json
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,8 +44,13 @@ def read_rows(path: Path) -> Iterator[Row]:
         raise CatalogError(f"{path} is none of {', '.join(f'.{each}' for each in readers)} (or one with .gz)")
     try:
         yield from readers[kind](path)
-    except (OSError, EOFError, pa.ArrowInvalid, csv.Error) as error:
+    except (OSError, EOFError, zlib.error, pa.ArrowInvalid, csv.Error) as error:
         raise CatalogError(f"{path} cannot be read: {error}") from error
+
+
+def is_table(path: Path) -> bool:
+    """Whether every row of the file has the same columns."""
+    return path.name.removesuffix(".gz").lower().endswith((".csv", ".tsv", ".parquet"))
 
 
 def _open(path: Path) -> IO[bytes]:
@@ -60,18 +66,18 @@ def _jsonl(path: Path) -> Iterator[Row]:
 
 def _json_row(line: int, raw: bytes) -> Row:
     try:
-        return _object(line, json.loads(raw.decode("utf-8")))
+        return _object(line, json.loads(raw.decode("utf-8-sig" if line == 1 else "utf-8")))
     except UnicodeDecodeError:
         return Row(line, {}, "is not UTF-8")
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         return Row(line, {}, f"is not JSON: {error}")
 
 
 def _json(path: Path) -> Iterator[Row]:
     with _open(path) as file:
         try:
-            records = json.loads(file.read().decode("utf-8"))
-        except ValueError as error:
+            records = json.loads(file.read().decode("utf-8-sig"))
+        except (ValueError, RecursionError) as error:
             raise CatalogError(f"{path} is not JSON: {error}") from error
     if not isinstance(records, list):
         raise CatalogError(f"{path} must hold a list of products")

@@ -40,6 +40,9 @@ class ServerSettings(ProcessSettings):
         1.0, ge=0, le=300, description="seconds between NOT_SERVING and refusing calls"
     )
     grace_seconds: float = Field(5.0, ge=0, le=300, description="seconds that calls in flight get to finish")
+    max_connection_age_seconds: float = Field(
+        300.0, gt=0, le=86400, description="seconds after which callers connect anew and find added replicas"
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level logged")
 
 
@@ -106,6 +109,8 @@ def _make_server(settings: ServerSettings, endpoints: Sequence[Endpoint]) -> grp
         options=[
             ("grpc.so_reuseport", 0),  # a second process on the port must fail, not share the calls
             ("grpc.max_receive_message_length", _MAX_MESSAGE_BYTES),
+            # A channel looks its name up again only when it lost a connection. Calls in flight are finished.
+            ("grpc.max_connection_age_ms", round(1000 * settings.max_connection_age_seconds)),
         ],
     )
 

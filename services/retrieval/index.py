@@ -88,11 +88,14 @@ class CatalogIndex:
         limit: int = 200,
         history_ids: Sequence[str] = (),
         words: LexicalMatch | None = None,
+        *,
+        also: Sequence[str] = (),
     ) -> Retrieved:
         """Return the `limit` best products for `query` by words and, given its `embedding`, by meaning.
 
         embedding: float32 [dimension], L2-normalised. `words` is what `match_words` returned for the same
-        query; it is computed anew when it is missing or older than the last change.
+        query; it is computed anew when it is missing or older than the last change. With an embedding, the
+        products `also` follow the best wherever they rank: a log teaches by what was shown.
         """
         with self._lock.read():
             if words is None or words.state != self._state or words.query != query:
@@ -106,7 +109,8 @@ class CatalogIndex:
             found[fusion.best(dense, limit)] = True
             fused = fusion.fuse(dense, words.scores, self._lexical_weight)
             channels = [Channel("lexical", words.scores, floor=0.0), Channel("dense", dense)]
-            answer = self._answer(fusion.best(fused, limit), fused, channels, history_ids, int(found.sum()))
+            rows = _joined(fusion.best(fused, limit), self._rows.known(also), fused)
+            answer = self._answer(rows, fused, channels, history_ids, int(found.sum()))
             fuse_seconds = time.perf_counter() - start - dense_seconds
             seconds = {"lexical": words.seconds, "dense": dense_seconds, "fuse": fuse_seconds}
             return replace(answer, seconds=seconds)
@@ -188,6 +192,14 @@ class CatalogIndex:
             self._rows.remove(row, terms, last_terms)
             self._state += 1
         return True
+
+
+def _joined(rows: Rows, others: Rows, fused: Scores) -> Rows:
+    """Return `rows` followed by those of `others` that are not among them, best first."""
+    if not others.size:
+        return rows
+    missing = np.setdiff1d(others, rows)
+    return np.concatenate([rows, missing[fusion.best(fused[missing], missing.size)]])
 
 
 def _best_of(allowed: Rows, fused: Scores, limit: int) -> Rows:

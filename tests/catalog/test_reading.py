@@ -109,7 +109,12 @@ def test_empty_cells_are_gaps_and_not_zeros(tmp_path: Path, mapping: Mapping) ->
         ({"cost": "cheap"}, "column 'cost' must be a number, got 'cheap'"),
         ({"stars": "6"}, "rating must be 0 to 5, got 6"),
         ({"reviews": "1.5"}, "column 'reviews' must be a whole number from 0, got 1.5"),
+        ({"reviews": "nan"}, "column 'reviews' must be a whole number from 0, got nan"),
+        ({"reviews": "inf"}, "column 'reviews' must be a whole number from 0, got inf"),
+        ({"cost": "19,90"}, "column 'cost' must be a number, got '19,90'"),
+        ({"cost": "e5"}, "column 'cost' must be a number, got 'e5'"),
         ({"since": "yesterday"}, "column 'since' is no time: 'yesterday'"),
+        ({"since": "0001-01-01T00:00:00+14:00"}, "column 'since' is no time: '0001-01-01T00:00:00+14:00'"),
     ],
 )
 def test_bad_row_is_rejected_with_line_and_reason(
@@ -118,6 +123,30 @@ def test_bad_row_is_rejected_with_line_and_reason(
     good, bad = _read(_write(tmp_path / "a.csv", [ROW, ROW | {"sku": "B"} | change]), mapping)
     assert isinstance(good, Product)
     assert bad == Rejected(3, reason)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"name": "\ud800"}, "column 'name' holds half a character (an unpaired surrogate)"),
+        ({"name": {"en": "x"}}, "column 'name' must be a text, got dict"),
+        ({"colour": ["red", ["blue"]]}, "column 'colour' must be a text, got list"),
+        ({"cost": True}, "column 'cost' must be a number, got True"),
+        ({"sku": "a\nb"}, "id must not hold control characters"),
+    ],
+)
+def test_bad_json_value_is_rejected_with_reason(
+    change: dict[str, Any], reason: str, tmp_path: Path, mapping: Mapping
+) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text(json.dumps(ROW | change) + "\n", encoding="utf-8")
+    assert _read(path, mapping) == [Rejected(1, reason)]
+
+
+def test_table_without_a_mapped_column_is_refused(tmp_path: Path, mapping: Mapping) -> None:
+    row = {column: value for column, value in ROW.items() if column != "maker"}
+    with pytest.raises(CatalogError, match="has no column maker; its columns are sku, name"):
+        _read(_write(tmp_path / "a.csv", [row]), mapping)
 
 
 def test_repeated_id_names_the_first_line(tmp_path: Path, mapping: Mapping) -> None:
@@ -167,6 +196,14 @@ def test_catalogue_that_cannot_be_read_says_what_to_do(tmp_path: Path, mapping: 
     broken.write_bytes(b"PAR1 no")
     with pytest.raises(CatalogError, match="cannot be read"):
         _read(broken, mapping)
+    whole = gzip.compress(b'{"id": "A", "title": {"en": "x"}}\n' * 2000)
+    for name, data in (("c", whole[: len(whole) // 2]), ("d", whole[:30] + b"\x00\xff" + whole[32:])):
+        damaged = tmp_path / f"{name}.jsonl.gz"
+        damaged.write_bytes(data)
+        with pytest.raises(CatalogError, match="cannot be read"):
+            _read(damaged)
+    with pytest.raises(CatalogError, match="no known layout"):
+        Source.find(tmp_path)
 
 
 def test_esci_folder_is_read_whole(real_data: Path) -> None:
@@ -175,3 +212,16 @@ def test_esci_folder_is_read_whole(real_data: Path) -> None:
     assert len(products) == len(rows) == 6764
     assert sum(product.HasField("price") for product in products) == 1990
     assert {product.price.currency_code for product in products if product.HasField("price")} == {"USD"}
+
+
+def test_bestbuy_folder_gives_every_product_an_id(real_data: Path) -> None:
+    rows = _read(real_data / "bestbuy_catalog")
+    products = [row for row in rows if isinstance(row, Product)]
+    assert len(products) == len(rows) == 3291
+    assert all(product.id.isdigit() and product.category_path for product in products)
+
+
+def test_folder_of_the_demo_shop_is_told_from_esci(tmp_path: Path) -> None:
+    _write(tmp_path / "products.jsonl", [{"id": "p1", "title": {"zh": "灯"}}])
+    (product,) = _read(tmp_path)
+    assert isinstance(product, Product) and product.title["zh"] == "灯"

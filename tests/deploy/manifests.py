@@ -2,7 +2,9 @@
 
 import shutil
 import subprocess
+import sys
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,18 +13,31 @@ import yaml
 from tests.conftest import REPOSITORY
 
 OVERLAYS = ("local", "cluster")
+KUSTOMIZATIONS = REPOSITORY / "deploy" / "k8s"
 Document = dict[str, Any]
+
+
+def _kubectl() -> str:
+    beside_python = str(Path(sys.executable).parent)
+    found = shutil.which("kubectl") or shutil.which("kubectl", path=beside_python)
+    if found is None:
+        pytest.fail("kubectl is not installed; get it by `deploy/k8s/kubectl.sh .venv/bin`", pytrace=False)
+    return found
 
 
 @cache
 def render(overlay: str) -> tuple[Document, ...]:
     """Return the documents that `kubectl apply -k` would send for an overlay."""
-    if shutil.which("kubectl") is None:
-        pytest.fail("kubectl is not installed; manifests are rendered by `kubectl kustomize`", pytrace=False)
-    folder = REPOSITORY / "deploy" / "k8s" / "overlays" / overlay
-    done = subprocess.run(["kubectl", "kustomize", str(folder)], capture_output=True, text=True, check=False)
+    folder = str(KUSTOMIZATIONS / "overlays" / overlay)
+    done = subprocess.run([_kubectl(), "kustomize", folder], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return tuple(yaml.safe_load_all(done.stdout))
+
+
+def model_loader() -> Document:
+    """Return the pod that copies models into the cluster, which belongs to no overlay."""
+    loaded = yaml.safe_load((KUSTOMIZATIONS / "model-loader.yaml").read_text(encoding="utf-8"))
+    return dict(loaded)
 
 
 def of_kind(overlay: str, kind: str) -> list[Document]:

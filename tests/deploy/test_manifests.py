@@ -9,7 +9,7 @@ import pytest
 
 from runtime.settings import ProcessSettings
 from tests.conftest import REPOSITORY
-from tests.deploy.manifests import OVERLAYS, Document, container, of_kind, render
+from tests.deploy.manifests import OVERLAYS, Document, container, model_loader, of_kind, render
 
 KUBERNETES = "1.32"
 SETTINGS = {
@@ -41,6 +41,17 @@ def _settings(module: str) -> type[ProcessSettings]:
     return found
 
 
+def _peers(policy: Document) -> list[tuple[str, int, Document]]:
+    """Return the direction, port and peer of every rule of a NetworkPolicy that names its peers."""
+    return [
+        (direction, port["port"], peer)
+        for direction, key in (("ingress", "from"), ("egress", "to"))
+        for rule in policy["spec"][direction]
+        for peer in rule.get(key, [])
+        for port in rule["ports"]
+    ]
+
+
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_every_document_is_valid_for_the_cluster(overlay: str) -> None:
     documents = render(overlay)
@@ -65,7 +76,9 @@ def test_every_selector_matches_pods(overlay: str) -> None:
         for kind in ("Deployment", "PodDisruptionBudget")
         for each in of_kind(overlay, kind)
     ]
-    selectors += [each["spec"]["podSelector"]["matchLabels"] for each in of_kind(overlay, "NetworkPolicy")]
+    for policy in of_kind(overlay, "NetworkPolicy"):
+        selectors += [policy["spec"]["podSelector"]["matchLabels"]]
+        selectors += [each["podSelector"]["matchLabels"] for _, _, each in _peers(policy)]
     assert selectors
     for selector in selectors:
         assert any(selector.items() <= labels.items() for labels in pods), selector
@@ -96,6 +109,11 @@ def test_ports_agree_from_service_to_process(overlay: str, name: str) -> None:
     assert {each["targetPort"]: each["port"] for each in service["spec"]["ports"]} == ports
     for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
         assert only[probe]["grpc"]["port"] == ports["grpc"]
+    # Ready means that this service serves, by the name its contract gives it.
+    contract = importlib.import_module(f"aisle.{name}.v1.{name}_pb2").DESCRIPTOR.services_by_name
+    assert only["readinessProbe"]["grpc"]["service"] in {each.full_name for each in contract.values()}
+    annotations = _deployment(overlay, name)["spec"]["template"]["metadata"]["annotations"]
+    assert annotations["prometheus.io/port"] == str(ports["metrics"])
 
 
 @pytest.mark.parametrize(("overlay", "name"), _deployments())
@@ -126,14 +144,84 @@ def test_gateway_targets_are_services_and_their_ports(overlay: str) -> None:
         assert (name, int(port)) in services
 
 
+def _require_confined(pod: Document) -> None:
+    (only,) = pod["containers"]
+    assert pod["securityContext"]["runAsNonRoot"] and not pod["automountServiceAccountToken"]
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert only["securityContext"]["readOnlyRootFilesystem"]
+    assert not only["securityContext"]["allowPrivilegeEscalation"]
+    assert only["securityContext"]["capabilities"]["drop"] == ["ALL"]
+    assert (
+        only["resources"]["requests"].keys() >= {"cpu", "memory"} and "memory" in only["resources"]["limits"]
+    )
+    assert re.fullmatch(r".+:\d+\.\d+\.\d+", only["image"])
+
+
 @pytest.mark.parametrize(("overlay", "name"), _deployments())
 def test_pods_are_confined(overlay: str, name: str) -> None:
+    _require_confined(_deployment(overlay, name)["spec"]["template"]["spec"])
+
+
+@pytest.mark.parametrize(("overlay", "name"), _deployments())
+def test_models_can_be_read_only_and_state_is_kept(overlay: str, name: str) -> None:
     pod = _deployment(overlay, name)["spec"]["template"]["spec"]
-    only = container(_deployment(overlay, name))
-    assert pod["securityContext"]["runAsNonRoot"] and not pod["automountServiceAccountToken"]
-    assert only["securityContext"]["readOnlyRootFilesystem"]
-    assert only["securityContext"]["capabilities"]["drop"] == ["ALL"]
-    assert re.fullmatch(r".+:\d+\.\d+\.\d+", only["image"])
+    volumes = {each["name"]: each for each in pod["volumes"]}
+    mounts = {each["mountPath"]: each for each in container(_deployment(overlay, name))["volumeMounts"]}
+    if name != "gateway":
+        assert mounts["/models"]["readOnly"]
+    if name in ("retrieval", "gateway"):
+        assert "persistentVolumeClaim" in volumes[mounts["/state"]["name"]]
+        assert not mounts["/state"].get("readOnly")
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_model_loader_fits_the_overlays_and_is_confined(overlay: str) -> None:
+    loader = model_loader()
+    kubernetes_validate.validate(loader, KUBERNETES, strict=True)
+    _require_confined(loader["spec"])
+    (volume,) = loader["spec"]["volumes"]
+    claims = {each["metadata"]["name"] for each in of_kind(overlay, "PersistentVolumeClaim")}
+    assert volume["persistentVolumeClaim"]["claimName"] in claims
+    (only,) = loader["spec"]["containers"]
+    assert only["image"] == container(_deployment(overlay, "intent"))["image"]
+
+
+def test_services_without_state_survive_the_loss_of_a_node() -> None:
+    budgets = {each["metadata"]["name"] for each in of_kind("cluster", "PodDisruptionBudget")}
+    scalers = {
+        each["metadata"]["name"]: each["spec"] for each in of_kind("cluster", "HorizontalPodAutoscaler")
+    }
+    for name in ("intent", "ranking"):
+        spec = _deployment("cluster", name)["spec"]
+        assert scalers[f"aisle-{name}"]["minReplicas"] >= 2
+        assert f"aisle-{name}" in budgets
+        # A number here would undo the autoscaler's at every apply.
+        assert "replicas" not in spec
+        spread = spec["template"]["spec"]["topologySpreadConstraints"]
+        assert any(
+            (each["topologyKey"], each["whenUnsatisfiable"]) == ("kubernetes.io/hostname", "DoNotSchedule")
+            for each in spread
+        )
+    # A budget for what runs once would keep its node from ever being drained.
+    assert budgets == {"aisle-intent", "aisle-ranking"}
+
+
+def test_traffic_in_the_cluster_is_the_gateways_to_each_service_alone() -> None:
+    policies = {each["metadata"]["name"]: each for each in of_kind("cluster", "NetworkPolicy")}
+    gateway = {"app.kubernetes.io/name": "aisle-gateway"}
+    called = {"aisle-intent": 50051, "aisle-retrieval": 50052, "aisle-ranking": 50053}
+    for name, port in called.items():
+        peers = [
+            (way, number, peer["podSelector"]["matchLabels"]) for way, number, peer in _peers(policies[name])
+        ]
+        assert peers == [("ingress", port, gateway)]
+        assert policies[name]["spec"]["egress"] == []
+    allowed = {
+        peer["podSelector"]["matchLabels"]["app.kubernetes.io/name"]: number
+        for way, number, peer in _peers(policies["aisle-gateway"])
+        if way == "egress"
+    }
+    assert allowed == called
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)

@@ -99,6 +99,12 @@ def test_limit_cuts_and_matched_counts_before_the_cut() -> None:
     assert found.matched == 20
 
 
+def test_products_that_were_shown_follow_the_best_wherever_they_rank() -> None:
+    found = _shirts().search("black t-shirt", towards(0), limit=1, also=["drill", "gone", "black", "white"])
+    assert _ids(found) == ["black", "white", "drill"]
+    assert list(found.candidates.fused_scores) == sorted(found.candidates.fused_scores, reverse=True)
+
+
 def test_empty_index_answers_with_nothing() -> None:
     index = CatalogIndex(DIMENSION)
     for found in (index.search("x", towards(0)), index.search("x", None), index.for_user([])):

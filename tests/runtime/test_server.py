@@ -162,6 +162,19 @@ def test_bad_setting_names_flag_variable_and_value() -> None:
     assert "--port (AISLE_PORT)" in errors and "99999" in errors
 
 
+async def test_old_connection_is_replaced_without_failing_a_call() -> None:
+    with running(ECHO, "--max-connection-age-seconds", "0.5") as process:
+        async with open_channel(process.address) as channel:
+            stub: Any = IntentServiceStub(channel)
+            await channel.channel_ready()
+            in_flight = stub.Understand(UnderstandRequest(query="sleep:1.5"), timeout=5)
+            async with asyncio.timeout(5):
+                await channel.wait_for_state_change(grpc.ChannelConnectivity.READY)
+            for _ in range(20):
+                await stub.Understand(UnderstandRequest(query="x"), timeout=5)
+            assert (await in_flight).understanding.language == "sleep:1.5"
+
+
 async def test_sigterm_says_not_serving_then_finishes_calls_in_flight() -> None:
     with running(ECHO, "--drain-seconds", "0.3") as process:
         async with open_channel(process.address) as channel:

@@ -8,7 +8,7 @@ import torch
 
 from aisle.catalog.v1.user_pb2 import EventType
 from services.ranking.features import FEATURES
-from training.demo_shop import Request
+from training.demo_shop import PastEvent, Request, User
 from training.ranker.absence import hide
 from training.ranker.dataset import Rows
 from training.ranker.evaluation import evaluate
@@ -160,15 +160,31 @@ def request(number: int, seconds: int, products: str, acts: str) -> Request:
     )
 
 
+def someone(*history: PastEvent) -> User:
+    return User(
+        id="u",
+        split="train",
+        language="en",
+        activity=1.0,
+        interests={},
+        brands={},
+        attributes={},
+        price_level=0.5,
+        price_weight=1.0,
+        history=history,
+    )
+
+
 def test_history_holds_only_what_happened_before_newest_first_with_the_strongest_act() -> None:
     log = [request(3, 300, "ae", "cc"), request(1, 100, "abc", "pc."), request(2, 200, "ad", "ck")]
-    contexts = histories(log)
-    assert not contexts["r1"].history
+    contexts = histories(log, {"u": someone(PastEvent("b", "cart", 50), PastEvent("z", "click", 60))})
+    assert [item.product_id for item in contexts["r1"].history] == ["z", "b"]
     kinds = [(item.product_id, item.type, item.event_seconds) for item in contexts["r3"].history]
     assert kinds == [
         ("d", EventType.EVENT_TYPE_CART, 200),
         ("a", EventType.EVENT_TYPE_PURCHASE, 200),
-        ("b", EventType.EVENT_TYPE_CLICK, 100),
+        ("b", EventType.EVENT_TYPE_CART, 100),
+        ("z", EventType.EVENT_TYPE_CLICK, 60),
     ]
 
 

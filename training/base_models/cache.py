@@ -59,6 +59,7 @@ def write(path: Path, prepared: Prepared) -> None:
         save_file(dict(prepared.weights), partial, metadata)
         with partial.open("rb") as file:
             os.fsync(file.fileno())
+        partial.chmod(0o644)
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)

@@ -28,7 +28,7 @@ _WRITERS = ("numpy", "pillow", "protobuf", "pyarrow")  # their versions decide b
 class Size:
     """How much to make."""
 
-    products: int = 4_000
+    products: int = 2_000
     users: int = 600
     wishes: int = 2_600
 

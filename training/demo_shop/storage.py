@@ -35,16 +35,16 @@ from training.demo_shop.schema import (
 
 PRODUCTS, QUERIES, REVIEWS, USERS = "products.jsonl", "queries.jsonl", "reviews.jsonl", "users.jsonl"
 LOG, FINGERPRINT = "log.parquet", "fingerprint.json"
-_ARRAYS = (
-    "clicked",
-    "carted",
-    "purchased",
-    "relevance",
-    "attractiveness",
-    "examination",
-    "click_probability",
-    "conversion_probability",
-)
+_ARRAYS = {
+    "clicked": np.bool_,
+    "carted": np.bool_,
+    "purchased": np.bool_,
+    "relevance": np.float32,
+    "attractiveness": np.float32,
+    "examination": np.float32,
+    "click_probability": np.float32,
+    "conversion_probability": np.float32,
+}
 
 
 def load(root: Path | str) -> DemoShop:
@@ -101,31 +101,34 @@ def _review(record: dict[str, Any]) -> Review:
     return Review(**record, aspects=aspects)
 
 
-def _table(log: Iterable[Request]) -> pa.Table:
-    requests = list(log)
-    lengths = [len(request.product_ids) for request in requests]
+def _table(log: Sequence[Request]) -> pa.Table:
+    lengths = [len(request.product_ids) for request in log]
 
-    def spread(values: Sequence[str] | Sequence[int]) -> pa.Array:
-        return pa.array(np.repeat(np.array(values), lengths))
+    def spread(name: str, kind: pa.DataType) -> pa.Array:
+        values = [getattr(request, name) for request in log for _ in request.product_ids]
+        return pa.array(values, kind)
 
-    columns: dict[str, Any] = {
-        "request_id": spread([request.id for request in requests]),
-        "session_id": spread([request.session_id for request in requests]),
-        "user_id": spread([request.user_id for request in requests]),
-        "query_id": spread([request.query_id for request in requests]),
-        "split": spread([request.split for request in requests]),
-        "event_seconds": spread([request.event_seconds for request in requests]),
-        "position": pa.array(np.concatenate([request.positions for request in requests])),
-        "product_id": pa.array([each for request in requests for each in request.product_ids]),
+    columns = {
+        "request_id": spread("id", pa.string()),
+        "session_id": spread("session_id", pa.string()),
+        "user_id": spread("user_id", pa.string()),
+        "query_id": spread("query_id", pa.string()),
+        "split": spread("split", pa.string()),
+        "event_seconds": spread("event_seconds", pa.int64()),
+        "position": pa.array([place for length in lengths for place in range(1, length + 1)], pa.int32()),
+        "product_id": pa.array([each for request in log for each in request.product_ids], pa.string()),
     }
-    for name in _ARRAYS:
-        columns[name] = pa.array(np.concatenate([getattr(request, name) for request in requests]))
+    for name, dtype in _ARRAYS.items():
+        rows = [np.empty(0, dtype), *(getattr(request, name) for request in log)]
+        columns[name] = pa.array(np.concatenate(rows))
     return pa.table(columns)
 
 
 def _requests(table: pa.Table) -> Iterator[Request]:
     columns: dict[str, Any] = {name: table[name].to_numpy() for name in table.column_names}
     ids = columns["request_id"]
+    if not len(ids):
+        return
     starts = np.flatnonzero(np.r_[True, ids[1:] != ids[:-1]])
     for start, end in zip(starts, np.r_[starts[1:], len(ids)], strict=True):
         yield Request(

@@ -7,6 +7,7 @@ s_j = max|X_j|^a / max|W_j|^(1-a). The layer norms' outputs also feed the residu
 a node of its own rather than folded into them.
 """
 
+import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -30,12 +31,12 @@ _WEIGHTED = ("MatMul", "Attention")
 def quantise(source: Path, target: Path, calibration: Sequence[Feed], *, keep_float: str = "") -> None:
     """Write the int8 copy of the fp32 graph at `source` to `target`.
 
-    `calibration` are typical inputs, a few dozen; matrix products whose node name contains `keep_float`
-    stay in fp32.
+    `calibration` are typical inputs, a few dozen; matrix products in whose node name the regular expression
+    `keep_float` is found stay in fp32 (an empty one keeps none).
     """
     model = onnx.load(str(source))
     products = _products(model)
-    kept = [node.name for node in products if keep_float and keep_float in node.name]
+    kept = [node.name for node in products if keep_float and re.search(keep_float, node.name)]
     _smooth(model, [node for node in products if node.name not in kept], calibration)
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         smoothed = Path(folder) / "smoothed.onnx"

@@ -26,11 +26,6 @@ class Batch:
     attention_mask: Tensor
     labels: Labels
 
-    @property
-    def inputs(self) -> dict[str, Tensor]:
-        """The arguments of the network."""
-        return {"input_ids": self.input_ids, "attention_mask": self.attention_mask}
-
 
 class Batcher:
     """Turns examples into batches; `tokenizer` cuts texts but does not pad."""

@@ -1,6 +1,6 @@
 """Fitting the network with the training loop all models share."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,13 +12,15 @@ from services.intent.labels import Labels
 from training.base_models import BaseModel
 from training.demo_shop import Query
 from training.finetuning import Method, merge, prepare, trainable
-from training.intent.batches import Batch, Batcher
+from training.intent.batches import Batcher
+from training.intent.entered import EnteredBatch, EnteredBatches
 from training.intent.example import Example
 from training.intent.figures import figures
 from training.intent.losses import multi_task_loss
 from training.intent.network import IntentNetwork
 from training.intent.reading import by_network, understand
 from training.intent.recipe import Recipe
+from training.layers import run_layers, upper_layers
 from training.loop import Outcome, ParameterGroup, Schedule, Task, train
 
 MAX_TOKENS = 128  # of a served query; 512 characters of Chinese may be more
@@ -49,7 +51,8 @@ def fit(
     decides the weights, so that an interrupted run goes on only as the same one.
     """
     torch.manual_seed(seed)
-    encoder = prepare(base.encoder, method, recipe.trainable_layers)
+    plain, frozen = base.encoder, base.config.num_hidden_layers - recipe.trainable_layers
+    encoder = prepare(plain, method, recipe.trainable_layers)
     network = IntentNetwork(
         encoder,
         base.dimension,
@@ -58,25 +61,22 @@ def fit(
         tags=len(labels.slots),
     )
     base.tokenizer.enable_truncation(max_length=MAX_TOKENS)
-    rate = recipe.adapter_rate if method == "lora" else recipe.encoder_rate
-    groups = [
-        ParameterGroup(list(trainable(encoder)), rate),
-        ParameterGroup(network.heads(), recipe.head_rate),
-    ]
-    invented = recipe.invented(len(data.train))
     batcher = Batcher(base.tokenizer, labels.intent, labels.category, labels.slots)
+    entered = EnteredBatches(batcher, plain, frozen, examples=data.train, recipe=recipe, seed=seed)
 
-    def batches(epoch: int) -> Iterator[Batch]:
-        return batcher.epoch(data.train, recipe.batch, invented=invented, seed=seed * 1000 + epoch)
+    def loss(batch: EnteredBatch) -> Tensor:
+        states = run_layers(upper_layers(plain, frozen), batch.states, batch.attention_mask)
+        return multi_task_loss(network.read(states, batch.attention_mask), batch.labels, recipe.weights)
 
-    def loss(batch: Batch) -> Tensor:
-        return multi_task_loss(network(**batch.inputs), batch.labels, recipe.weights)
-
+    rate = recipe.adapter_rate if method == "lora" else recipe.encoder_rate
     task = Task(
         module=network,
-        groups=groups,
-        batches=batches,
-        steps_per_epoch=-(-(len(data.train) + invented) // recipe.batch),
+        groups=[
+            ParameterGroup(list(trainable(encoder)), rate),
+            ParameterGroup(network.heads(), recipe.head_rate),
+        ],
+        batches=entered.epoch,
+        steps_per_epoch=-(-(len(data.train) + recipe.invented(len(data.train))) // recipe.batch),
         loss=loss,
         validate=lambda: evaluate(network, base, labels, data.validation),
         choose_by="score",

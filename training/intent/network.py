@@ -40,6 +40,10 @@ class IntentNetwork(nn.Module):
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Logits:
         """int64 [batch, tokens] ids and mask → float32 logits."""
         states: Tensor = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        return self.read(states, attention_mask)
+
+    def read(self, states: Tensor, attention_mask: Tensor) -> Logits:
+        """The heads on the encoder's last states, float32 [batch, tokens, width]."""
         weights = attention_mask.unsqueeze(-1).to(states.dtype)
         mean = self.dropout(self.norm((states * weights).sum(dim=1) / weights.sum(dim=1)))
         tokens = self.dropout(self.norm(states))

@@ -21,6 +21,7 @@ class Recipe:
     batch: int = 32
     max_steps: int | None = None
     open_world: float = 0.25  # invented queries for other goods, as a share of the shop's
+    fresh: bool = False  # vary the queries anew in each epoch; else once, and the frozen layers run once
     weights: Weights = field(default_factory=Weights)
 
     def invented(self, examples: int) -> int:
@@ -39,6 +40,7 @@ RECIPES: dict[RecipeName, Recipe] = {
         epochs=6,
         encoder_rate=5e-5,
         adapter_rate=5e-4,
-        head_rate=1e-3,
+        head_rate=5e-3,
+        fresh=True,
     ),
 }

@@ -82,7 +82,7 @@ def _rows(shop: DemoShop, recipe: Recipe, settings: InferenceSettings) -> dict[s
     sample = _sample(shop.log, recipe)
     asked = sorted({request.query_id for request in sample})
     upstream = ask_upstream(shop, [shop.query[each] for each in asked], settings)
-    contexts, grades = histories(shop.log), Grades(shop.products)
+    contexts, grades = histories(shop.log, shop.user), Grades(shop.products)
     return {
         split: build(
             shop,

@@ -27,9 +27,10 @@ class Rows:
     """n candidates of many requests; rows of one request lie together.
 
     `features`: float32 [n, F]; `requests`: int64 [n], number of the request; `positions`: int64 [n], from 1,
-    0 when not shown; the others are float32 [n]. `clicks` and `purchases` are 0 where not shown; `grades` is
-    the judged relevance. The truth about what was shown, for evaluation only, is NaN elsewhere:
-    `attractiveness` (P(click | seen)), `examination` (P(seen)) and `conversions` (P(purchase | click)).
+    0 when not shown; the others are float32 [n]. `clicks` and `purchases` are 0 where not shown;
+    `grades` is the judged relevance, NaN where there is none. The truth about what was shown, for evaluation
+    only, is NaN elsewhere: `attractiveness` (P(click | seen)), `examination` (P(seen)) and `conversions`
+    (P(purchase | click)).
     """
 
     features: Floats
@@ -69,28 +70,31 @@ def build(
 ) -> Rows:
     """Return the rows of `requests`; `thin` keeps what was shown and a sample of the other candidates.
 
-    Candidates are the 200 that retrieval finds, as in serving; a product that was shown but is not found by
-    it is left out: the ranker would never see it.
+    Candidates are the 200 that retrieval finds, as in serving, and what was shown besides. Judged are those
+    200, for queries of the request's own split: a held-out user may ask a query known from training.
     """
     rng = np.random.default_rng(seed)
     row_of = {product.id: row for row, product in enumerate(shop.products)}
-    grades: dict[str, Floats] = {}
     parts = []
     for number, request in enumerate(requests):
         query = shop.query[request.query_id]
-        if query.id not in grades:
-            grades[query.id] = grade(query)
-        found = _retrieve(query, upstream, contexts[request.id])
+        found = _retrieve(query, request, upstream, contexts[request.id])
         rows = _rows(number, request, found, upstream.understandings[query.id], contexts[request.id])
-        relevance = grades[query.id][[row_of[each] for each in found.candidates.products.ids]]
-        rows.grades[:] = relevance
+        if query.split == request.split:
+            judged = [row_of[product] for product in found.candidates.products.ids[:CANDIDATES]]
+            rows.grades[: len(judged)] = grade(query)[judged]
         parts.append(rows.chosen(_thinned(rows, rng)) if thin else rows)
     return _concatenate(parts)
 
 
-def _retrieve(query: Query, upstream: Upstream, context: UserContext) -> Retrieved:
-    history = [item.product_id for item in context.history]
-    return upstream.index.search(query.text, upstream.embeddings[query.id], CANDIDATES, history)
+def _retrieve(query: Query, request: Request, upstream: Upstream, context: UserContext) -> Retrieved:
+    return upstream.index.search(
+        query.text,
+        upstream.embeddings[query.id],
+        CANDIDATES,
+        [item.product_id for item in context.history],
+        also=request.product_ids,
+    )
 
 
 def _rows(
@@ -117,7 +121,7 @@ def _rows(
         positions=shown + 1,
         clicks=spread(request.clicked, 0.0),
         purchases=spread(request.purchased, 0.0),
-        grades=np.zeros(len(ids), dtype=np.float32),
+        grades=np.full(len(ids), np.nan, dtype=np.float32),
         attractiveness=spread(request.attractiveness, np.nan),
         examination=spread(request.examination, np.nan),
         conversions=spread(request.conversion_probability, np.nan),

@@ -1,5 +1,7 @@
 """What the ranker is worth on users it has not seen, beside the truth of the demo shop."""
 
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -68,10 +70,15 @@ def _conversions(rows: Rows, predictions: Predictions, clicked: NDArray[np.bool_
 
 
 def _relevance(rows: Rows, predictions: Predictions) -> dict[str, float]:
+    judged = ~np.isnan(rows.grades)
+    orders: dict[str, NDArray[Any]] = {
+        "relevance": predictions.relevance,
+        "blend": _blended(rows, predictions),
+        "fused": rows.fused(),
+    }
     return {
-        "relevance_ndcg@10": mean_ndcg(rows.requests, rows.grades, predictions.relevance),
-        "blend_ndcg@10": mean_ndcg(rows.requests, rows.grades, _blended(rows, predictions)),
-        "fused_ndcg@10": mean_ndcg(rows.requests, rows.grades, rows.fused()),
+        f"{name}_ndcg@10": mean_ndcg(rows.requests[judged], rows.grades[judged], scores[judged])
+        for name, scores in orders.items()
     }
 
 

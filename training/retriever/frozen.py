@@ -2,16 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 from transformers import BertModel
 
+from training.layers import lower_states, run_layers, upper_layers
 from training.retriever.embedder import ENCODING_BATCH, tokenise
 
 
@@ -34,18 +34,17 @@ class FrozenTexts:
         self._encoder, self._frozen, self._count = encoder, frozen, len(texts)
         order = sorted(range(len(texts)), key=lambda row: len(texts[row]))
         starts = range(0, len(order), ENCODING_BATCH)
-        with torch.no_grad():
-            self._parts = [
-                self._enter(order[start : start + ENCODING_BATCH], tokenizer, texts, max_tokens)
-                for start in starts
-            ]
+        self._parts = [
+            self._enter(order[start : start + ENCODING_BATCH], tokenizer, texts, max_tokens)
+            for start in starts
+        ]
 
     def embed(self) -> NDArray[np.float32]:
         """float32 [texts, dim], L2-normalised rows, as `Embedder` would give."""
         embeddings = np.empty((self._count, self._encoder.config.hidden_size), dtype=np.float32)
         with torch.no_grad():
             for part in self._parts:
-                states = _run(_layers(self._encoder)[self._frozen :], part.states, part.mask)
+                states = run_layers(upper_layers(self._encoder, self._frozen), part.states, part.mask)
                 weights = part.mask.unsqueeze(-1).to(states.dtype)
                 mean = (states * weights).sum(dim=1) / weights.sum(dim=1)
                 embeddings[part.rows] = functional.normalize(mean, dim=-1).numpy()
@@ -53,18 +52,5 @@ class FrozenTexts:
 
     def _enter(self, rows: list[int], tokenizer: Tokenizer, texts: Sequence[str], max_tokens: int) -> _Part:
         tokens = tokenise(tokenizer, [texts[row] for row in rows], max_tokens)
-        states = self._encoder.embeddings(input_ids=tokens["input_ids"])
         mask = tokens["attention_mask"]
-        return _Part(rows, _run(_layers(self._encoder)[: self._frozen], states, mask), mask)
-
-
-def _layers(encoder: BertModel) -> list[nn.Module]:
-    return list(encoder.encoder.layer)
-
-
-def _run(layers: Sequence[nn.Module], states: Tensor, mask: Tensor) -> Tensor:
-    hidden = torch.finfo(states.dtype).min * (1 - mask)[:, None, None, :].to(states.dtype)
-    for layer in layers:
-        output: Any = layer(states, hidden)
-        states = cast(Tensor, output[0] if isinstance(output, tuple) else output)
-    return states
+        return _Part(rows, lower_states(self._encoder, self._frozen, tokens["input_ids"], mask), mask)
