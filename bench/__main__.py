@@ -114,7 +114,7 @@ async def _one(
         users=options.users,
         seed=options.seed,
     )
-    with tqdm(total=len(due), desc=f"{rate:.1f}/s", unit="req", file=sys.stderr) as bar:
+    with tqdm(total=len(due), desc=f"{rate:.1f}/s", unit="req", disable=None) as bar:
         outcome = await load.run(stubs, plan, bar.update)
     return summarise(name, rate, plan, outcome), outcome
 
@@ -127,7 +127,7 @@ def _print_about(options: argparse.Namespace, about: dict[str, Any]) -> None:
     print(f"{where['processor']}, {where['cores']} cores, Python {where['python']}, commit {about['commit']}")
     print(f"catalogue {size}; models: {models or 'none told'}")
     print(
-        f"{about['queries']}, {options.users or 'anonymous'} users, {options.connections} connections, "
+        f"{about['queries']}, {options.users or 'anonymous'} users, connections: {options.connections}, "
         f"{options.warmup:g} s warm-up and {options.duration:g} s a rate, "
         f"deadline {options.deadline_ms:g} ms; latency from the intended send time"
     )

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from runtime.inference.store import StoredModel
 from runtime.settings import StartupError
@@ -21,8 +21,16 @@ class Labels(BaseModel):
 
     intent: list[str] = Field(min_length=1)
     category: list[str] = Field(min_length=1)
-    slots: list[str] = Field(min_length=1)
+    slots: list[str] = Field(min_length=3)
     lexicon: dict[str, dict[str, str]]
+
+    @field_validator("slots")
+    @classmethod
+    def _are_tags(cls, tags: list[str]) -> list[str]:
+        keys = {tag[2:] for tag in tags if tag.startswith("B-")}
+        if set(tags) != {"O", *(f"{prefix}-{key}" for key in keys for prefix in "BI")}:
+            raise ValueError('must be "O" with "B-<key>" and "I-<key>" of each key')
+        return tags
 
 
 def read_labels(stored: StoredModel) -> Labels:

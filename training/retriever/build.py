@@ -28,7 +28,7 @@ NAME = "retriever"
 MAX_TOKENS = 256  # a query of 512 Chinese characters is cut; its wish stands in the first half
 PARITY_QUERIES = 500
 CALIBRATION_TEXTS = 48
-TEST_POOL, TEST_TWINS = 600, 150
+TEST_POOL, TEST_TWINS, TEST_TALK = 400, 100, 300  # products, pairs of queries, sentences
 GUARDED = ("zh/mrr@10", "en/mrr@10", "talk/mrr@10")  # figures that the next version may not lose
 
 
@@ -89,7 +89,7 @@ def _probes(order: Order) -> list[Probe]:
     return [
         search_probe(shop, "validation", recipe.validation_pool, recipe.validation_twins, order.seed),
         description_probe(shop, recipe.validation_pool // 2, order.seed),
-        talk_probe(shop),
+        talk_probe(shop, recipe.validation_pool // 2, order.seed),
     ]
 
 
@@ -128,7 +128,7 @@ def _publish(
 
 def _test(order: Order, embedder: Embedder, test: Probe, corpus: NDArray[np.float32]) -> dict[str, float]:
     """The test split's figures, and that of what was never trained on."""
-    base, talk = order.base, talk_probe(order.shop)
+    base, talk = order.base, talk_probe(order.shop, TEST_TALK, order.seed)
     queries = _embed(base, embedder, [base.query_prefix + text for text in test.queries])
     asked = _embed(base, embedder, [base.query_prefix + text for text in talk.queries])
     answered = _embed(base, embedder, [base.passage_prefix + text for text in talk.passages])

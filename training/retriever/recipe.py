@@ -22,9 +22,9 @@ class Recipe:
     query_tokens: int = 32
     temperature: float = 0.03
     symmetric: bool = True
-    ratios: tuple[float, ...] = (0.25, 0.5, 0.75, 1.0)  # of the tuned weights; validation chooses
-    validation_pool: int = 300  # products that validation queries are put to
-    validation_twins: int = 100  # pairs of a Chinese and an English validation query
+    ratios: tuple[float, ...] = (0.5, 0.75, 1.0)  # of the tuned weights; validation chooses
+    validation_pool: int = 200  # products that validation queries are put to
+    validation_twins: int = 60  # pairs of a Chinese and an English validation query
 
     def settings(self, method: Method, seed: int) -> dict[str, object]:
         """The recipe as JSON values, for its fingerprint and the manifest."""
@@ -34,7 +34,13 @@ class Recipe:
 RECIPES: dict[RecipeName, Recipe] = {
     "default": Recipe(trainable_layers=3, epochs=2, steps_per_epoch=40, batch=32, passage_tokens=64),
     "large": Recipe(
-        trainable_layers=12, epochs=5, steps_per_epoch=200, batch=64, passage_tokens=128, validation_pool=1000
+        trainable_layers=12,
+        epochs=5,
+        steps_per_epoch=200,
+        batch=64,
+        passage_tokens=128,
+        validation_pool=1000,
+        validation_twins=200,
     ),
     # The base as it is, to measure what fine-tuning is worth.
     "untrained": Recipe(

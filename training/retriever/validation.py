@@ -59,17 +59,18 @@ def description_probe(shop: DemoShop, count: int, seed: int) -> Probe:
     return Probe("descriptions", queries, passages, [frozenset([row]) for row in range(count)])
 
 
-def talk_probe(shop: DemoShop) -> Probe:
+def talk_probe(shop: DemoShop, count: int, seed: int) -> Probe:
     """Chinese sentences about no product to the same sentence in English: no kind of pair trained on."""
     talk = [
         query
         for query in shop.queries
         if query.language == "zh" and query.intent in ("support", "out_of_scope")
     ]
-    sentences = {shop.query[query.twin].text: query.text for query in talk}
-    return Probe(
-        "talk", list(sentences.values()), list(sentences), [frozenset([i]) for i in range(len(sentences))]
-    )
+    sentences = sorted({shop.query[query.twin].text: query.text for query in talk}.items())
+    random = np.random.default_rng(seed)
+    drawn = [sentences[row] for row in random.permutation(len(sentences))[:count].tolist()]
+    rows = [frozenset([row]) for row in range(len(drawn))]
+    return Probe("talk", [chinese for _, chinese in drawn], [english for english, _ in drawn], rows)
 
 
 class Validation:

@@ -1,0 +1,162 @@
+"""The intent process, seen from outside, with the published model."""
+
+import json
+import shutil
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+
+from aisle.catalog.v1.user_pb2 import UserContext
+from aisle.intent.v1.intent_pb2 import UnderstandRequest, Understanding
+from aisle.intent.v1.intent_pb2_grpc import IntentServiceStub
+from runtime.inference.store import ModelStore, sha256
+from runtime.serving.channel import open_channel
+from tests.rpc_errors import error_of, fields_of
+from tests.runtime.processes import Running, command, running
+
+
+@pytest.fixture(scope="module")
+def server(models_root: Path) -> Iterator[Running]:
+    flags = ("--models", str(models_root), "--port", "0", "--metrics-port", "0")
+    with running("services.intent", *flags, "--default-deadline-seconds", "30") as process:
+        yield process
+
+
+@pytest.fixture
+async def stub(server: Running) -> AsyncIterator[Any]:
+    async with open_channel(server.address) as channel:
+        yield IntentServiceStub(channel)
+
+
+async def understood(stub: Any, query: str) -> Understanding:
+    answer = await stub.Understand(UnderstandRequest(query=query))
+    assert isinstance(answer.understanding, Understanding)
+    return answer.understanding
+
+
+def wanted(understanding: Understanding) -> dict[str, str]:
+    return {slot.key: slot.value for slot in understanding.slots if not slot.negated}
+
+
+@pytest.mark.parametrize(
+    ("query", "language"),
+    [
+        ("T恤 黑色 夏季", "zh"), ("black summer t-shirt", "en"), ("黑色夏季T恤", "zh"), ("BLACK SUMMER T-SHIRT", "en"),
+        ("Ｔ恤 黑色 夏季", "zh"), ("summer t-shirt 黑色", "zh"),
+    ],
+)  # fmt: skip
+async def test_both_languages_mean_the_same(stub: Any, query: str, language: str) -> None:
+    understanding = await understood(stub, query)
+    assert understanding.intents[0].label == "browse"
+    assert sum(intent.probability for intent in understanding.intents) == pytest.approx(1, abs=1e-5)
+    assert understanding.categories[0].label == "clothing/t-shirt"
+    assert wanted(understanding) == {"color": "black", "season": "summer"}
+    assert understanding.language == language
+
+
+async def test_slots_stand_where_the_query_names_them(stub: Any) -> None:
+    query = "👕 T恤 黑色 夏季"
+    for slot in (await understood(stub, query)).slots:
+        assert query[slot.start : slot.end] in ("黑色", "夏季")
+
+
+@pytest.mark.parametrize("query", ["连衣裙 不要红色 夏季 200元以下", "summer dress not red under ¥200"])
+async def test_negation_and_price_are_read(stub: Any, query: str) -> None:
+    understanding = await understood(stub, query)
+    assert wanted(understanding) == {"season": "summer"}
+    assert [(slot.value, slot.negated) for slot in understanding.slots if slot.key == "color"] == [("red", True)]
+    assert (understanding.price.maximum, understanding.price.currency_code) == (200, "CNY")
+
+
+@pytest.mark.parametrize(
+    ("query", "intent"),
+    [
+        ("怎么退货", "support"), ("where is my order", "support"), ("买黑色T恤", "purchase"),
+        ("buy black t-shirt", "purchase"), ("这款T恤质量怎么样", "review"), ("t-shirt reviews", "review"),
+        ("今天天气怎么样", "out_of_scope"), ("tell me a joke", "out_of_scope"),
+    ],
+)  # fmt: skip
+async def test_intents_are_told_apart(stub: Any, query: str, intent: str) -> None:
+    assert (await understood(stub, query)).intents[0].label == intent
+
+
+@pytest.mark.parametrize(
+    "query", ["窗帘 遮光 卧室", "cordless drill bits", "行车记录仪", "dehumidifier 30 pint", "xj-200 滤芯", "钓鱼竿 碳素"]
+)
+async def test_goods_that_no_training_query_named_are_shopping(stub: Any, query: str) -> None:
+    assert (await understood(stub, query)).intents[0].label in ("browse", "purchase")
+
+
+@pytest.mark.parametrize(
+    "query", ["👕", "a", "。", "黑" * 512, "word " * 102, "𠀀", "T恤 black красный ナイキ 🎉", "T恤\u200b 黑色", "½ 折"]
+)
+async def test_odd_but_valid_queries_are_understood(stub: Any, query: str) -> None:
+    answer = await stub.Understand(UnderstandRequest(query=query))
+    assert len(answer.understanding.intents) == 5
+    assert len(answer.understanding.categories) == 10
+    for slot in answer.understanding.slots:
+        assert 0 <= slot.start < slot.end <= len(query)
+        assert 0 <= slot.confidence <= 1
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["", " \t\n ", "\u3000\u2003", "黑" * 513, "x" * 1_000_000, "T恤\x00黑色", "tee\x1b[31m", "a\nb", "\x7f tee"],
+    ids=["empty", "space", "wide space", "513", "1 MB", "NUL", "escape", "line break", "DEL"],
+)
+async def test_bad_queries_are_refused_by_name(stub: Any, query: str) -> None:
+    error = await error_of(stub.Understand(UnderstandRequest(query=query)))
+    assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert fields_of(error) == ["query"]
+
+
+async def test_an_answer_names_its_model_and_where_the_time_went(stub: Any, models_root: Path) -> None:
+    request = UnderstandRequest(query="黑色T恤", user=UserContext(user_id="u1"))
+    answer = await stub.Understand(request)
+    assert [(model.name, model.version) for model in answer.models] == [
+        ("intent", ModelStore(models_root).current("intent"))
+    ]
+    assert [stage.stage for stage in answer.stages] == ["intent/model", "intent/decode"]
+    assert all(stage.seconds > 0 for stage in answer.stages)
+
+
+async def test_an_expired_deadline_is_told_as_one(stub: Any) -> None:
+    error = await error_of(stub.Understand(UnderstandRequest(query="T恤"), timeout=1e-5))
+    assert error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+
+
+def _refusal(models: Path) -> str:
+    process = command("services.intent", "--models", str(models), "--port", "0", "--metrics-port", "0")
+    try:
+        _, said = process.communicate(timeout=60)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise
+    assert process.returncode == 2
+    return said
+
+
+def test_labels_that_are_not_the_graphs_stop_the_start(models_root: Path, tmp_path: Path) -> None:
+    version = ModelStore(models_root).current("intent")
+    assert version is not None
+    folder = tmp_path / "intent" / version
+    shutil.copytree(models_root / "intent" / version, folder)
+    (tmp_path / "intent" / "current").write_text(version)
+    labels = json.loads((folder / "labels.json").read_text(encoding="utf-8"))
+    labels["intent"].append("haggle")
+    (folder / "labels.json").write_text(json.dumps(labels), encoding="utf-8")
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    path = folder / "labels.json"
+    manifest["files"]["labels.json"] = {"sha256": sha256(path), "bytes": path.stat().st_size}
+    (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    said = _refusal(tmp_path)
+    assert "names 6 labels of 'intent', the graph gives 5" in said
+    assert "make models" in said
+
+
+def test_a_missing_model_stops_the_start_with_the_remedy(tmp_path: Path) -> None:
+    assert "run `make models`" in _refusal(tmp_path)
