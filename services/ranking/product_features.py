@@ -3,11 +3,12 @@
 import numpy as np
 
 from services.ranking.columns import Floats, Products
-from services.ranking.scaling import centre, smooth
+from services.ranking.scaling import centre, smooth, standardise_by
 
 PRODUCT_FEATURES = (
     "price_missing",
     "price_log",  # natural logarithm of price / the candidates' median price
+    "price_in_category",  # ln price, standardised over the candidates of the same category
     "rating_missing",
     "rating",  # smoothed by the number of reviews, against the candidates' mean
     "reviews_log",  # ln(1 + reviews), against the candidates' mean
@@ -33,6 +34,7 @@ def product_features(products: Products, now_seconds: float) -> dict[str, Floats
     return {
         "price_missing": _missing(log_prices),
         "price_log": _against_median(log_prices),
+        "price_in_category": standardise_by(log_prices, products.categories.rows + 1),
         "rating_missing": _missing(ratings),
         "rating": centre(ratings),
         "reviews_log": centre(np.log1p(counts)),

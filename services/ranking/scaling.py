@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from services.ranking.columns import Bools, Floats
+from services.ranking.columns import Bools, Floats, Ints
 
 # A standardised value beyond this says nothing more than "far out".
 LIMIT = 5.0
@@ -21,6 +21,22 @@ def standardise(values: Floats, present: Bools) -> Floats:
     if deviation > 1e-9 * max(1.0, float(np.abs(chosen).max())):
         scaled[present] = np.clip((chosen - chosen.mean()) / deviation, -LIMIT, LIMIT)
     return scaled
+
+
+def standardise_by(values: Floats, groups: Ints) -> Floats:
+    """Return (value − mean) / standard deviation over the known rows of the same group, within ±5.
+
+    `groups`: int64 [n], 0 or more. Unknown (NaN) rows get 0, and so do groups whose known rows do not differ.
+    """
+    known = ~np.isnan(values)
+    held, mine = np.where(known, values, 0.0), np.where(known, groups, 0)
+    counts = np.maximum(1.0, np.bincount(mine, weights=known))
+    means = np.bincount(mine, weights=held) / counts
+    gaps = np.where(known, held - means[mine], 0.0)
+    deviations = np.sqrt(np.bincount(mine, weights=gaps**2) / counts)[mine]
+    return np.clip(
+        np.divide(gaps, deviations, out=np.zeros(len(values)), where=deviations > 1e-9), -LIMIT, LIMIT
+    )
 
 
 def centre(values: Floats) -> Floats:

@@ -137,7 +137,9 @@ def test_numerals(number: str, value: float | None) -> None:
     assert parse(number) == value
 
 
-@given(st.text(max_size=60) | st.text("0123456789元块百千万以下内上到-~.,$¥under over and between", max_size=60))
+@given(
+    st.text(max_size=60) | st.text("0123456789元块百千万以下内上到-~.,$¥under over and between", max_size=60)
+)
 def test_any_text_is_read_without_an_error_and_bounds_are_in_order(query: str) -> None:
     found = price_bounds(query)
     if found and found.minimum is not None and found.maximum is not None:

@@ -1,13 +1,11 @@
 """The ranking process, seen from outside, with the published model."""
 
 import math
-import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import grpc
-import numpy as np
 import pytest
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
@@ -155,16 +153,6 @@ async def test_overlong_history_is_refused(stub: Any) -> None:
     request = rich_request(5)
     request.history.CopyFrom(products(51))
     assert await _violations(stub, request) == ["history.ids"]
-
-
-async def test_200_candidates_are_ranked_in_milliseconds(stub: Any) -> None:
-    request = rich_request(200)
-    seconds = []
-    for _ in range(200):
-        start = time.perf_counter()
-        await stub.Rank(request)
-        seconds.append(time.perf_counter() - start)
-    assert np.median(seconds) < 0.006  # the target is for p99 on a quiet machine; tests share theirs
 
 
 async def _violations(stub: Any, request: RankRequest) -> list[str]:

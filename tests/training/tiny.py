@@ -31,6 +31,9 @@ def tiny_base(words: str, seed: int = 0) -> BaseModel:
         num_attention_heads=2,
         intermediate_size=64,
         max_position_embeddings=512,
+        initializer_range=0.1,
+        hidden_dropout_prob=0.0,
+        attention_probs_dropout_prob=0.0,
     )
     encoder = BertModel(config, add_pooling_layer=False).eval()
     return BaseModel("tiny", encoder, tokenizer, "query: ", "passage: ", 512, "none")

@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _evaluate(options: argparse.Namespace, console: Console) -> int:
     found = find_sets(options.data, options.shop)
     for sentence in missing(found, options.sets, options.data, options.shop):
-        console.print(sentence)
+        console.print(sentence, soft_wrap=True)
     chosen = [name for name in found if not options.sets or name in options.sets]
     if not chosen:
         raise StartupError("there is nothing to evaluate; name a folder of sets with --data")

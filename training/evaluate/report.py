@@ -8,14 +8,15 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from rich.table import Table
+from rich.table import Column, Table
 
 from training.evaluate.figures import Figure
 
 
 def table(figures: Mapping[str, Figure]) -> Table:
     """One row per figure: its mean, interval, number of queries and the untrained baseline."""
-    drawn = Table("figure", "value", "95 % interval", "queries", "untrained baseline", title="evaluation")
+    heads = ("figure", "value", "95 % interval", "queries", "untrained")
+    drawn = Table(*(Column(head, no_wrap=True) for head in heads), title="evaluation")
     group = ""
     for name, figure in figures.items():
         set_name = name.split("/")[0]

@@ -113,10 +113,10 @@ VARIATIONS: Sequence[tuple[Variation, float]] = (
 )
 
 
-def varied(example: Example, random: Random, words: Vocabulary) -> Example:
-    """Return the example after each variation that the dice choose."""
+def varied(example: Example, random: Random, words: Vocabulary, *, scale: float = 1.0) -> Example:
+    """Return the example after each variation that the dice choose; `scale` multiplies the shares."""
     for variation, share in VARIATIONS:
-        if random.random() < share:
+        if random.random() < share * scale:
             example = variation(example, random, words)
     return example
 

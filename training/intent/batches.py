@@ -11,7 +11,8 @@ from torch import Tensor
 from training.intent.augmentation import varied
 from training.intent.example import Example
 from training.intent.losses import NO_CATEGORY, Labels
-from training.intent.open_world import invented as invent
+from training.intent.open_world import invented
+from training.intent.recipe import Recipe
 from training.intent.tagging import IGNORED, tag
 from training.intent.vocabulary import vocabulary
 
@@ -42,15 +43,16 @@ class Batcher:
         self._categories = {name: number for number, name in enumerate(categories)} | {"": NO_CATEGORY}
         self._tags = {name: number for number, name in enumerate(tags)}
 
-    def epoch(self, examples: Sequence[Example], size: int, *, invented: int, seed: int) -> Iterator[Batch]:
-        """Yield the examples varied and shuffled, and so many `invented` ones among them.
+    def epoch(self, examples: Sequence[Example], recipe: Recipe, seed: int) -> Iterator[Batch]:
+        """Yield the examples varied and shuffled, the recipe's invented queries among them.
 
         The same seed gives the same batches.
         """
         random, words = Random(seed), vocabulary()
-        drawn = [varied(example, random, words) for example in examples]
-        drawn += [invent(random, words) for _ in range(invented)]
+        drawn = [varied(example, random, words, scale=recipe.variation) for example in examples]
+        drawn += [invented(random, words) for _ in range(recipe.invented(len(examples)))]
         random.shuffle(drawn)
+        size = recipe.batch
         for pool in range(0, len(drawn), size * _POOL):
             ordered = sorted(drawn[pool : pool + size * _POOL], key=lambda each: len(each.text))
             parts = [ordered[start : start + size] for start in range(0, len(ordered), size)]

@@ -1,5 +1,6 @@
 """Examples from the demo shop's queries, and the lexicon that goes with the model."""
 
+import re
 from collections.abc import Iterator, Mapping
 
 from training.demo_shop import DemoShop, Query
@@ -33,11 +34,11 @@ def _noun(
     """Find the noun of the query's category outside of the slots; the longest form counts."""
     folded = query.text.lower()
     for form in nouns.get(query.category, ()):
-        start = folded.find(form)
-        end = start + len(form)
-        if start >= 0 and not any(start < other_end and other < end for other, other_end in taken):
-            yield start, end, NOUN, query.category
-            return
+        for found in re.finditer(re.escape(form), folded):
+            start, end = found.span()
+            if not any(start < other_end and other < end for other, other_end in taken):
+                yield start, end, NOUN, query.category
+                return
 
 
 def _nouns() -> dict[str, tuple[str, ...]]:

@@ -54,10 +54,7 @@ class EnteredBatches:
         yield from Random(self._seed + number).sample(self._kept, len(self._kept))
 
     def _drawn(self, epoch: int) -> Iterator[Batch]:
-        count = self._recipe.invented(len(self._examples))
-        return self._batcher.epoch(
-            self._examples, self._recipe.batch, invented=count, seed=self._seed + epoch
-        )
+        return self._batcher.epoch(self._examples, self._recipe, self._seed + epoch)
 
     def _enter(self, batch: Batch) -> EnteredBatch:
         states = lower_states(self._encoder, self._frozen, batch.input_ids, batch.attention_mask)

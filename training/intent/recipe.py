@@ -20,6 +20,7 @@ class Recipe:
     head_rate: float
     batch: int = 32
     max_steps: int | None = None
+    variation: float = 1.0  # scales how often a query is varied
     open_world: float = 0.25  # invented queries for other goods, as a share of the shop's
     fresh: bool = False  # vary the queries anew in each epoch; else once, and the frozen layers run once
     weights: Weights = field(default_factory=Weights)

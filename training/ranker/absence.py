@@ -14,7 +14,11 @@ _GROUPS: tuple[tuple[Sequence[str], str | None, float], ...] = (
     (QUERY_FEATURES, None, 0.15),  # no intent service, or a query of another world
     (HISTORY_FEATURES, None, 0.1),  # an anonymous user
     (("dense_found", "dense_z", "dense_reciprocal_rank"), None, 0.05),
-    (("price_log", "price_outside", "price_excess", "price_above_history"), "price_missing", 0.1),
+    (
+        ("price_log", "price_in_category", "price_outside", "price_excess", "price_above_history"),
+        "price_missing",
+        0.1,
+    ),
     (("rating",), "rating_missing", 0.1),
     (("positive_share",), "positive_share_missing", 0.1),
     (("fresh_month", "fresh_year"), "age_missing", 0.1),

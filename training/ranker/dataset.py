@@ -17,7 +17,7 @@ from training.ranker.upstream import Upstream
 
 CANDIDATES = 200
 # Of the candidates that were not shown, so many are kept for learning relevance: the best and random ones.
-_BEST_KEPT, _RANDOM_KEPT = 15, 15
+_BEST_KEPT, _RANDOM_KEPT = 10, 8
 
 Floats = NDArray[np.float32]
 

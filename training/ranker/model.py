@@ -4,7 +4,8 @@ import torch
 from torch import Tensor, nn
 
 TASKS = ("click", "conversion", "relevance")
-EXPERTS, WIDTH, TOWER = 4, 32, 16
+_INFORMED = ("click", "conversion")
+EXPERTS, WIDTH, TOWER, DROPOUT = 4, 32, 16, 0.2
 # Features of a catalogue never seen must not lie further out than what was trained on.
 _FARTHEST = 4.0
 
@@ -31,9 +32,10 @@ class Ranker(nn.Module):
     """Multi-gate mixture of experts with one tower and one linear path per task.
 
     Ma et al., "Modeling Task Relationships in Multi-task Learning with Multi-gate Mixture-of-Experts", KDD
-    2018. The linear path (Cheng et al., "Wide & Deep", 2016) keeps the model sensible where no expert
-    was trained. `forward` returns logits float32 [n] by task: of a click when seen, of a purchase after a
-    click, and of relevance.
+    2018. The linear path (Cheng et al., "Wide & Deep", 2016) keeps the model sensible where no expert was
+    trained. Judgments are many and clicks few: the predicted relevance is an input of the other two tasks,
+    whose errors do not reach back through it. `forward` returns logits float32 [n] by task: of a click when
+    seen, of a purchase after a click, and of relevance.
     """
 
     def __init__(self, features: Tensor) -> None:
@@ -41,28 +43,38 @@ class Ranker(nn.Module):
         super().__init__()
         width = features.shape[1]
         self.normalise = Normaliser(features)
-        self.experts = nn.Sequential(nn.Linear(width, EXPERTS * WIDTH), nn.ReLU())
+        self.experts = nn.Sequential(nn.Linear(width, EXPERTS * WIDTH), nn.ReLU(), nn.Dropout(DROPOUT))
         self.gates = nn.ModuleDict({task: nn.Linear(width, EXPERTS) for task in TASKS})
-        self.towers = nn.ModuleDict(
-            {
-                task: nn.Sequential(nn.Linear(WIDTH, TOWER), nn.ReLU(), nn.Dropout(0.1), nn.Linear(TOWER, 1))
-                for task in TASKS
-            }
-        )
-        self.wide = nn.Linear(width, len(TASKS))
-        nn.init.zeros_(self.wide.weight)
+        self.towers = nn.ModuleDict({task: _tower() for task in TASKS})
+        self.wide = nn.ModuleDict({task: _wide(width) for task in TASKS})
+        self.from_relevance = nn.ModuleDict({task: nn.Linear(2, 1, bias=False) for task in _INFORMED})
 
     def forward(self, features: Tensor) -> dict[str, Tensor]:
         """Features float32 [n, F] → logits float32 [n] by task."""
         inputs = self.normalise(features)
         experts = self.experts(inputs).reshape(-1, EXPERTS, WIDTH)
-        wide = self.wide(inputs)
-        logits = {}
-        for column, task in enumerate(TASKS):
-            gate = torch.softmax(self.gates[task](inputs), dim=1)
-            mixed = (gate.unsqueeze(2) * experts).sum(dim=1)
-            logits[task] = self.towers[task](mixed).squeeze(1) + wide[:, column]
+        logits = {task: self._logit(task, inputs, experts) for task in TASKS}
+        relevance = logits["relevance"].detach()
+        judged = torch.stack([torch.sigmoid(relevance), relevance / _FARTHEST], dim=1)
+        for task in _INFORMED:
+            logits[task] = logits[task] + self.from_relevance[task](judged).squeeze(1)
         return logits
+
+    def _logit(self, task: str, inputs: Tensor, experts: Tensor) -> Tensor:
+        gate = torch.softmax(self.gates[task](inputs), dim=1)
+        mixed = (gate.unsqueeze(2) * experts).sum(dim=1)
+        logits: Tensor = self.towers[task](mixed) + self.wide[task](inputs)
+        return logits.squeeze(1)
+
+
+def _wide(features: int) -> nn.Linear:
+    linear = nn.Linear(features, 1)
+    nn.init.zeros_(linear.weight)
+    return linear
+
+
+def _tower() -> nn.Module:
+    return nn.Sequential(nn.Linear(WIDTH, TOWER), nn.ReLU(), nn.Dropout(DROPOUT), nn.Linear(TOWER, 1))
 
 
 class Examination(nn.Module):
