@@ -18,7 +18,7 @@ RECIPE ?= default
 GATEWAY ?=
 RATES ?=
 # Where the benchmark's queries come from: the catalogue's own, unless told otherwise.
-QUERIES ?= $(if $(filter demo,$(CATALOG)),$(SHOP),$(CATALOG))
+QUERIES ?= $(if $(filter demo,$(CATALOG)),$(SHOP),$(if $(wildcard $(CATALOG)/qrels.tsv),$(CATALOG)))
 
 SHOP := data/demo_shop
 MODELS := models
@@ -83,6 +83,7 @@ serve: models ## start the three services and the gateway in the foreground (CAT
 	$(PY) -m deploy.local serve --state $(STATE) --models $(MODELS) --catalog $(CATALOG_PATH)
 
 test: models ## run every test
+	PYTHON=$(PY) deploy/k8s/kubectl.sh $(VENV)/bin
 	$(PY) -m pytest
 
 lint: setup ## ruff, mypy --strict, buf, manifests, rules of the folders
@@ -90,6 +91,7 @@ lint: setup ## ruff, mypy --strict, buf, manifests, rules of the folders
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy .
 	cd protos && ../$(VENV)/bin/buf lint
+	PYTHON=$(PY) deploy/k8s/kubectl.sh $(VENV)/bin
 	$(PY) -m pytest -q tests/architecture tests/deploy/test_manifests.py
 
 eval: models ## relevance of search on real data and the demo shop (DATA=folder)
@@ -97,7 +99,7 @@ eval: models ## relevance of search on real data and the demo shop (DATA=folder)
 
 bench: $(if $(GATEWAY),setup,models) ## latency of searches under open-loop load (GATEWAY=host:port RATES=5,10 CATALOG=path)
 	$(if $(GATEWAY),,$(PY) -m deploy.local run --state $(STATE) --models $(MODELS) --catalog $(CATALOG_PATH) --) \
-	  $(PY) -m bench $(if $(GATEWAY),--gateway $(GATEWAY)) $(if $(RATES),--rates $(RATES)) --queries $(QUERIES)
+	  $(PY) -m bench $(if $(GATEWAY),--gateway $(GATEWAY)) $(if $(RATES),--rates $(RATES)) $(if $(QUERIES),--queries $(QUERIES))
 
 images: setup ## try the steps of the serving image in a clean virtual environment
 	deploy/images/check.sh
