@@ -37,16 +37,30 @@ def test_the_best_validated_mixture_stays_in_the_module() -> None:
 
 def test_a_tie_stays_near_the_base() -> None:
     module = linear(4.0)
-    assert choose_ratio(module, linear(0.0).state_dict(), (1.0, 0.5), lambda: {"x": 1.0}, by="x").ratio == 0.5
+    assert (
+        choose_ratio(module, linear(0.0).state_dict(), (1.0, 0.5, 0.0), lambda: {"x": 1.0}, by="x").ratio
+        == 0.0
+    )
 
 
-def test_what_is_as_good_but_for_noise_stays_nearer_to_the_base() -> None:
+def test_most_of_the_gain_is_enough_to_stay_nearer_to_the_base() -> None:
+    def validate() -> dict[str, float]:
+        return {"mrr": {0.0: 0.5, 0.5: 0.88, 1.0: 0.9}[float(module.weight[0, 0].detach())]}
+
+    for gain_kept, expected in ((1.0, 1.0), (0.9, 0.5)):
+        module = linear(1.0)
+        choice = choose_ratio(
+            module, linear(0.0).state_dict(), (0.0, 0.5, 1.0), validate, by="mrr", gain_kept=gain_kept
+        )
+        assert choice.ratio == expected
+
+
+def test_tuning_that_only_harms_is_undone() -> None:
     module = linear(1.0)
 
     def validate() -> dict[str, float]:
-        return {"mrr": {0.0: 0.5, 0.5: 0.895, 1.0: 0.9}[float(module.weight[0, 0].detach())]}
+        return {"mrr": 0.5 - float(module.weight[0, 0].detach())}
 
-    choice = choose_ratio(
-        module, linear(0.0).state_dict(), (0.0, 0.5, 1.0), validate, by="mrr", tolerance=0.01
-    )
-    assert choice.ratio == 0.5
+    choice = choose_ratio(module, linear(0.0).state_dict(), (0.0, 0.5), validate, by="mrr", gain_kept=0.9)
+    assert choice.ratio == 0.0
+    assert torch.equal(module.weight, torch.zeros(2, 2))

@@ -7,16 +7,20 @@ import pytest
 import torch
 
 from aisle.catalog.v1.user_pb2 import EventType
+from runtime.inference.session import InferenceSettings
+from runtime.inference.store import ModelStore
 from services.ranking.features import FEATURES
+from services.ranking.model import RankingModel
 from training.demo_shop import PastEvent, Request, User
 from training.ranker.absence import hide
 from training.ranker.dataset import Rows
-from training.ranker.evaluation import evaluate
+from training.ranker.evaluation import evaluate, predict
 from training.ranker.figures import auc, calibration_error, mean_ndcg
 from training.ranker.fit import Learner, fit
 from training.ranker.histories import histories
 from training.ranker.losses import Labels, multi_task_loss
 from training.ranker.model import TASKS, Examination, Ranker
+from training.ranker.publication import GUARDED, publish_ranker
 
 SHOWN = 10
 SIGNAL = FEATURES.index("slots_matched")
@@ -62,8 +66,8 @@ def learner(tmp_path_factory: pytest.TempPathFactory) -> Learner:
 
 def test_clicks_and_purchases_are_predicted_nearly_as_well_as_the_truth_does(learner: Learner) -> None:
     figures = evaluate(learner, log(2000, seed=3))
-    for name in ("pctr_auc", "pctr_position_auc", "pcvr_auc"):
-        assert figures[name] > figures[f"{name}_truth"] - 0.02
+    for name, gap in (("pctr_auc", 0.02), ("pctr_position_auc", 0.02), ("pcvr_auc", 0.05)):
+        assert figures[name] > figures[f"{name}_truth"] - gap
     assert figures["pctr_position_ece"] < 0.02
     assert figures["relevance_ndcg@10"] > 0.97
 
@@ -72,6 +76,28 @@ def test_position_bias_is_explained_by_position_and_not_by_the_product(learner: 
     with torch.no_grad():
         propensities = torch.exp(learner.examination(torch.arange(1, SHOWN + 1))).numpy()
     np.testing.assert_allclose(propensities, np.arange(1, SHOWN + 1) ** -0.7, atol=0.08)
+
+
+def test_published_ranker_is_served_with_the_predictions_it_was_trained_to_give(
+    learner: Learner, tmp_path: Path
+) -> None:
+    rows, store = log(400, seed=4), ModelStore(tmp_path)
+    stored = publish_ranker(
+        learner,
+        store,
+        rows,
+        categories=["clothing/t-shirt"],
+        evaluation=dict.fromkeys(GUARDED, 0.5),
+        recipe={},
+        fingerprint="f",
+        force="",
+    )
+    assert set(stored.manifest.graphs) == {"fp32", "fp16"}
+    served = RankingModel.open(store, InferenceSettings(models=tmp_path, provider="cpu"))
+    assert served.categories == {"clothing/t-shirt"}
+    expected, found = predict(learner, rows.features), served.predict(rows.features)
+    for task in TASKS:
+        np.testing.assert_allclose(getattr(found, task), getattr(expected, task), atol=1e-5)
 
 
 def test_epoch_with_the_least_validation_loss_is_kept(tmp_path: Path) -> None:

@@ -30,19 +30,21 @@ def choose_ratio(
     validate: Callable[[], Mapping[str, float]],
     *,
     by: str,
-    tolerance: float = 0.0,
+    gain_kept: float = 1.0,
 ) -> Choice:
-    """Leave `module` with the smallest ratio whose figure `by`, larger being better, is the best but for
-    `tolerance`: what is no worse for the task and nearer to the base keeps more of what the base knows.
+    """Leave `module` with the smallest ratio whose figure `by` keeps the share `gain_kept` of the best gain.
 
-    `module` comes with the tuned weights, `base` are those it was tuned from.
+    The gain is over ratio 0, which `ratios` must hold; larger figures are better. The last of the gain on
+    the task costs most of what the base knows of everything else. `module` comes with the tuned weights,
+    `base` are those it was tuned from.
     """
     tuned = {name: tensor.clone() for name, tensor in module.state_dict().items()}
     figures: dict[float, Mapping[str, float]] = {}
     for ratio in sorted(ratios):
         module.load_state_dict(interpolate(base, tuned, ratio))
         figures[ratio] = validate()
-    best = max(row[by] for row in figures.values())
-    chosen = min(ratio for ratio, row in figures.items() if row[by] >= best - tolerance)
+    untuned, best = figures[0.0][by], max(row[by] for row in figures.values())
+    enough = untuned + gain_kept * (best - untuned)
+    chosen = min(ratio for ratio, row in figures.items() if row[by] >= enough or row[by] == best)
     module.load_state_dict(interpolate(base, tuned, chosen))
     return Choice(chosen, figures)

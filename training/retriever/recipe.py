@@ -19,7 +19,7 @@ class Recipe:
     passage_tokens: int  # of a passage in training and validation; served ones are longer
     learning_rate: float = 3e-5  # of the encoder's own weights
     adapter_rate: float = 3e-4  # of LoRA's adapters
-    query_tokens: int = 32
+    query_tokens: int = 24
     temperature: float = 0.03
     symmetric: bool = True
     ratios: tuple[float, ...] = (0.5, 0.75, 1.0)  # of the tuned weights; validation chooses
@@ -32,15 +32,16 @@ class Recipe:
 
 
 RECIPES: dict[RecipeName, Recipe] = {
-    "default": Recipe(trainable_layers=3, epochs=2, steps_per_epoch=40, batch=32, passage_tokens=64),
+    "default": Recipe(trainable_layers=3, epochs=2, steps_per_epoch=30, batch=32, passage_tokens=48),
     "large": Recipe(
-        trainable_layers=12,
-        epochs=5,
-        steps_per_epoch=200,
-        batch=64,
-        passage_tokens=128,
-        validation_pool=1000,
-        validation_twins=200,
+        trainable_layers=6,
+        epochs=4,
+        steps_per_epoch=100,
+        batch=48,
+        passage_tokens=96,
+        query_tokens=48,
+        validation_pool=600,
+        validation_twins=150,
     ),
     # The base as it is, to measure what fine-tuning is worth.
     "untrained": Recipe(
