@@ -26,12 +26,12 @@ HISTORY_FEATURES = (
 _EVENT_WEIGHTS: dict[int, float] = {
     EventType.EVENT_TYPE_IMPRESSION: 0.1,
     EventType.EVENT_TYPE_CLICK: 1.0,
-    EventType.EVENT_TYPE_CART: 2.0,
-    EventType.EVENT_TYPE_PURCHASE: 4.0,
-    EventType.EVENT_TYPE_RATING: 2.0,
-    EventType.EVENT_TYPE_REVIEW: 2.0,
+    EventType.EVENT_TYPE_CART: 1.5,
+    EventType.EVENT_TYPE_PURCHASE: 2.0,
+    EventType.EVENT_TYPE_RATING: 1.5,
+    EventType.EVENT_TYPE_REVIEW: 1.5,
 }
-_HALF_LIFE_SECONDS = 30 * 86_400.0
+_HALF_LIFE_SECONDS = 90 * 86_400.0
 
 
 def history_features(
@@ -63,7 +63,7 @@ def history_features(
 
 
 def _weights(ids: list[str], user: UserContext, now_seconds: float) -> Floats:
-    """Weigh each product by the strength of the events on it, halved every 30 days."""
+    """Weigh each product by the strength of the events on it, halved every 90 days."""
     by_id: dict[str, float] = {}
     for item in user.history:
         age = max(0.0, now_seconds - item.event_seconds)

@@ -18,7 +18,7 @@ class RankingSettings(ServerSettings, InferenceSettings):
     metrics_port: int = Field(9103, ge=0, le=65535, description="port of /metrics; 0 takes a free one")
     search: Weights = Field(Weights(), description="objectives on a page of search results")
     home: Weights = Field(
-        Weights(fused=1.0, relevance=0.0, click=1.0, conversion=0.5),
+        Weights(fused=0.5, relevance=0.0, click=1.0, conversion=0.5),
         description="objectives on recommendations for a user",
     )
     similar: Weights = Field(

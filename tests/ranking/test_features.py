@@ -141,14 +141,14 @@ def test_without_understanding_its_features_are_neutral(reading: Understanding |
 def test_history_is_weighed_by_event_and_age() -> None:
     history = products(3, ids=["a", "b", "c"], brands=["acme", "north", "acme"])
     who = user(
-        ("a", EventType.EVENT_TYPE_PURCHASE, 60.0),  # 4 × ¼
-        ("b", EventType.EVENT_TYPE_CART, 0.0),  # 2
+        ("a", EventType.EVENT_TYPE_PURCHASE, 180.0),  # 2 × ¼
+        ("b", EventType.EVENT_TYPE_CART, 0.0),  # 1.5
         ("c", EventType.EVENT_TYPE_CLICK, 0.0),  # 1
     )
     columns = products(3, ids=["a", "x", "y"], brands=["Acme", "north", None])
     found = features(candidates(columns), None, who, history)
     assert found["brand_share"] == [0.5, 0.5, 0.0]
-    assert found["seen"] == [0.25, 0.0, 0.0]
+    assert found["seen"] == [0.1667, 0.0, 0.0]
     assert found["bought"] == [1.0, 0.0, 0.0]
     assert found["history_length"][0] == pytest.approx(math.log(4) / math.log(51), abs=1e-4)
 

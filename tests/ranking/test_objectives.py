@@ -47,6 +47,12 @@ def test_catalogue_of_other_categories_keeps_the_fused_order() -> None:
     assert order(blend(FUSED, worst_first, Weights(relevance=9), known), FUSED).tolist() == [0, 1, 2]
 
 
+def test_half_known_candidates_are_ordered_half_by_the_fused_score() -> None:
+    some = predictions(relevance=[0.1, 0.2, 0.9])
+    alone, whole = (blend(FUSED, some, Weights(), known) for known in (0.0, 1.0))
+    np.testing.assert_allclose(blend(FUSED, some, Weights(), 0.5), (alone + whole) / 2)
+
+
 def test_familiarity_is_the_share_of_known_categories() -> None:
     column = words(["Clothing/T-Shirt", "Books/Poems", None, "clothing/t-shirt"])
     assert familiarity(column, {"clothing/t-shirt"}) == 0.5

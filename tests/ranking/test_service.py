@@ -57,6 +57,8 @@ async def test_bare_candidates_without_understanding_and_user_are_ordered(stub: 
 async def test_surface_chooses_its_own_weights(stub: Any) -> None:
     request = rich_request(50)
     request.surface = Surface.SURFACE_HOME
+    _columns(request).categories.values[:] = ["clothing/t-shirt"] * 3  # one that the model knows
+    _columns(request).categories.indices[:] = [0] * 50
     answer = await stub.Rank(request)
     clicks = list(answer.click_probabilities)
     assert clicks == sorted(clicks, reverse=True)

@@ -102,8 +102,8 @@ def test_published_ranker_is_served_with_the_predictions_it_was_trained_to_give(
 
 def test_epoch_with_the_least_validation_loss_is_kept(tmp_path: Path) -> None:
     learner, outcome = fit(log(200, seed=1), log(100, seed=2), epochs=3, seed=7, recipe={}, runs=tmp_path)
-    losses = [row["loss"] for row in outcome.history]
-    assert outcome.history[outcome.best_epoch]["loss"] == min(losses)
+    losses = [row["held_out_loss"] for row in outcome.history]
+    assert outcome.history[outcome.best_epoch]["held_out_loss"] == min(losses)
     assert not learner.training
 
 

@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 
 import numpy as np
 import torch
@@ -19,6 +20,7 @@ from training.demo_shop.lexicon import WORDS
 from training.export import Exported, export_within_parity
 from training.finetuning import Method
 from training.intent.dataset import canonical_values, examples
+from training.intent.example import Example
 from training.intent.figures import figures
 from training.intent.fit import MAX_TOKENS, Data, fit
 from training.intent.network import OUTPUTS, IntentNetwork
@@ -80,10 +82,7 @@ def build(order: Order, store: ModelStore, *, force: str = "", runs: Path = Path
     if not force and (current := up_to_date(store, MODEL, fingerprint(settings))):
         return Built(current.manifest, None)
     labels = labels_of(order.shop)
-    own = examples(order.shop, "train")
-    data = Data(
-        [*own, *(each for public in order.public for each in public.examples)], order.queries("validation")
-    )
+    data = Data(_training_examples(order), order.queries("validation"))
     network, outcome = fit(
         order.base,
         labels,
@@ -95,6 +94,14 @@ def build(order: Order, store: ModelStore, *, force: str = "", runs: Path = Path
         runs=runs,
     )
     return Built(_publish(order, network, labels, store, force), outcome)
+
+
+def _training_examples(order: Order) -> list[Example]:
+    """The shop's queries, and of each public set at most half as many, so that searches stay the rule."""
+    own = examples(order.shop, "train")
+    random = Random(order.seed)
+    drawn = (random.sample(each.examples, min(len(each.examples), len(own) // 2)) for each in order.public)
+    return [*own, *(example for sample in drawn for example in sample)]
 
 
 def labels_of(shop: DemoShop) -> Labels:

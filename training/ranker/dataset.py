@@ -16,7 +16,7 @@ from training.demo_shop import DemoShop, Query, Request
 from training.ranker.upstream import Upstream
 
 CANDIDATES = 200
-# Of the candidates that were not shown, so many are kept for learning relevance: the best and random ones.
+# Of the candidates that were judged but not shown, so many are kept to learn relevance: the best, and any.
 _BEST_KEPT, _RANDOM_KEPT = 10, 8
 
 Floats = NDArray[np.float32]
@@ -68,7 +68,7 @@ def build(
     thin: bool,
     seed: int,
 ) -> Rows:
-    """Return the rows of `requests`; `thin` keeps what was shown and a sample of the other candidates.
+    """Return the rows of `requests`: what was shown or judged; `thin` keeps a sample of what was only judged.
 
     Candidates are the 200 that retrieval finds, as in serving, and what was shown besides. Judged are those
     200, for queries of the request's own split: a held-out user may ask a query known from training.
@@ -81,9 +81,10 @@ def build(
         found = _retrieve(query, request, upstream, contexts[request.id])
         rows = _rows(number, request, found, upstream.understandings[query.id], contexts[request.id])
         if query.split == request.split:
-            judged = [row_of[product] for product in found.candidates.products.ids[:CANDIDATES]]
-            rows.grades[: len(judged)] = grade(query)[judged]
-        parts.append(rows.chosen(_thinned(rows, rng)) if thin else rows)
+            best = [row_of[product] for product in found.candidates.products.ids[:CANDIDATES]]
+            rows.grades[: len(best)] = grade(query)[best]
+        judged_too = _sample(rows, rng) if thin else ~np.isnan(rows.grades)
+        parts.append(rows.chosen((rows.positions > 0) | judged_too))
     return _concatenate(parts)
 
 
@@ -128,11 +129,11 @@ def _rows(
     )
 
 
-def _thinned(rows: Rows, rng: np.random.Generator) -> NDArray[np.bool_]:
-    kept = rows.positions > 0
+def _sample(rows: Rows, rng: np.random.Generator) -> NDArray[np.bool_]:
+    kept = np.zeros(len(rows), dtype=np.bool_)
     kept[:_BEST_KEPT] = True  # candidates come best first
     kept[rng.integers(0, len(kept), _RANDOM_KEPT)] = True
-    return kept
+    return kept & ~np.isnan(rows.grades)
 
 
 def _concatenate(parts: Sequence[Rows]) -> Rows:

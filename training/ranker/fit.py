@@ -14,7 +14,7 @@ from training.ranker.losses import Labels, multi_task_loss
 from training.ranker.model import Examination, Ranker
 
 BATCH = 1024
-LEARNING_RATE, WEIGHT_DECAY = 5e-3, 1e-3
+LEARNING_RATE, WEIGHT_DECAY = 5e-3, 0.3
 EXAMINATION_RATE = 3e-2
 
 Batch = tuple[Tensor, Labels]
@@ -64,8 +64,8 @@ def fit(
         batches=batches,
         steps_per_epoch=-(-len(rows) // BATCH),
         loss=learner.loss,
-        validate=lambda: {"loss": float(learner.loss(held_out))},
-        choose_by="loss",
+        validate=lambda: {"held_out_loss": float(learner.loss(held_out))},
+        choose_by="held_out_loss",
         larger_is_better=False,
     )
     schedule = Schedule(epochs=epochs, seed=seed)

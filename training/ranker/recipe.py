@@ -17,7 +17,7 @@ class Recipe:
 
     seed: int = 7
     epochs: int = 12
-    requests: int = 4000
+    requests: int = 6500
 
     def ingredients(self, shop: Path, upstream: Mapping[str, str]) -> dict[str, object]:
         """Return all that decides the weights; `upstream` are the versions of the models before ranking."""
