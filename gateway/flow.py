@@ -19,10 +19,11 @@ from gateway.backends import Backends
 from gateway.budget import Budget
 from gateway.candidates import find_candidates
 from gateway.degradation import StageFailure
-from gateway.merge import HitPage, merge
+from gateway.merge import HitPage, merge, turn
 from gateway.notes import Notes
 from gateway.order import Order, order_candidates
 from gateway.pages import Page
+from gateway.pins import Pinned
 from gateway.popular import PopularList
 from gateway.profile import read_history
 from gateway.understanding import neutral, understand
@@ -74,18 +75,22 @@ class Flow:
     async def answer(self, wish: Wish) -> Answer:
         """Return the answer inside the deadline.
 
+        A later page is read off what the first one pinned; nothing is understood, found or ranked again.
         Raises InvalidArgument or NotFound when a service refuses the wish itself, and Unavailable when
-        retrieval is gone and no popular list was ever read.
+        retrieval is gone and the popular list, as far as it was ever read, cannot stand in for it.
         """
-        notes = Notes()
+        notes, understanding = Notes(), None
         with notes.clock.stage("total"):
-            user = await self._user(wish, notes)
-            understanding, retrieved = await self._read_and_retrieve(wish, user, notes)
-            page = await self._page(wish, user, understanding, retrieved, notes)
+            if wish.page.pinned is not None:
+                page = await self._later_page(wish.page.pinned, wish.page, notes)
+            else:
+                user = await self._user(wish, notes)
+                understanding, retrieved = await self._read_and_retrieve(wish, user, notes)
+                page = await self._first_page(wish, user, understanding, retrieved, notes)
         return Answer(
             hits=page.hits,
             next_page_token=page.next_page_token,
-            matched=retrieved.matched if retrieved else len(self._popular),
+            matched=page.matched,
             understanding=understanding or neutral(),
             info=notes.info(),
         )
@@ -109,7 +114,7 @@ class Flow:
         reading = understand(self._backends, wish.query, user, self._budget.intent(remaining), notes)
         return await asyncio.gather(reading, finding)
 
-    async def _page(
+    async def _first_page(
         self,
         wish: Wish,
         user: UserContext,
@@ -122,10 +127,27 @@ class Flow:
         order = await self._order(wish, user, understanding, retrieved, notes)
         try:
             with notes.clock.stage("products"):
-                return await merge(retrieved.candidates, order, wish.page, self._products)
+                return await merge(retrieved.candidates, order, retrieved.matched, wish.page, self._products)
         except StageFailure as error:
             notes.missing(Stage.STAGE_RETRIEVAL, error)
             return self._popular_page(wish, user, understanding)
+
+    async def _later_page(self, pinned: Pinned, page: Page, notes: Notes) -> HitPage:
+        async def read(ids: list[str]) -> Sequence[Product]:
+            try:
+                return await self._products(ids)
+            except StageFailure as error:
+                held = self._popular.held(ids)
+                if not held:
+                    raise Unavailable(
+                        "retrieval is gone, and it holds this page's products; the page token stays good",
+                        retry_seconds=1.0,
+                    ) from error
+                notes.missing(Stage.STAGE_RETRIEVAL, error)
+                return held
+
+        with notes.clock.stage("products"):
+            return await turn(pinned, page, read)
 
     async def _order(
         self,

@@ -8,43 +8,69 @@ from aisle.gateway.v1.gateway_pb2 import Hit, ScoreParts
 from aisle.retrieval.v1.retrieval_pb2 import Candidates
 from gateway.order import Order
 from gateway.pages import MOST_PAGE_SIZE, Page
+from gateway.pins import Pinned
+
+# Returns the products of ids, unknown ones left out.
+Read = Callable[[list[str]], Awaitable[Sequence[Product]]]
 
 
 @dataclass(frozen=True)
 class HitPage:
-    """Hits, best first, and the token of the page after them, empty on the last one."""
+    """Hits, best first, the token of the page after them, empty on the last one, and how many matched."""
 
     hits: Sequence[Hit]
     next_page_token: str
+    matched: int
 
 
-async def merge(
-    candidates: Candidates,
-    order: Order,
-    page: Page,
-    read: Callable[[list[str]], Awaitable[Sequence[Product]]],
-) -> HitPage:
-    """Return the page's hits; `read` returns the products of ids, unknown ones left out.
+async def merge(candidates: Candidates, order: Order, matched: int, page: Page, read: Read) -> HitPage:
+    """Return the first page; the order of all that follows it is pinned in its token."""
+    ids = candidates.products.ids
+    whole = Pinned([ids[row] for row in order.rows], list(order.scores), matched)
+    places, products = await _fill(whole, page.size, read)
+    hits = [
+        Hit(product=product, score=order.scores[place], parts=_parts(candidates, order, place))
+        for place, product in zip(places, products, strict=True)
+    ]
+    return HitPage(hits, page.token(whole.after(_end(places, whole, page.size))), matched)
 
-    A product that was deleted since it was retrieved gives its place to the next candidate.
+
+async def turn(pinned: Pinned, page: Page, read: Read) -> HitPage:
+    """Return a later page: the products that were pinned, as they are now. Scores are those of then."""
+    places, products = await _fill(pinned, page.size, read)
+    hits = [
+        Hit(product=product, score=pinned.scores[place])
+        for place, product in zip(places, products, strict=True)
+    ]
+    return HitPage(hits, page.token(pinned.after(_end(places, pinned, page.size))), pinned.matched)
+
+
+async def _fill(pinned: Pinned, size: int, read: Read) -> tuple[list[int], list[Product]]:
+    """Return the first `size` products that still exist, and their places in `pinned`.
+
+    A product that was deleted since gives its place to the next one.
     """
-    ids, rows = candidates.products.ids, order.rows
-    hits: list[Hit] = []
-    place, wanted = page.offset, page.size
-    while len(hits) < page.size and place < len(rows):
-        asked = [ids[row] for row in rows[place : place + wanted]]
-        held = {product.id: product for product in await read(asked)}
-        for product_id in asked:
-            if len(hits) == page.size:
-                break
-            if product_id in held:
-                hits.append(_hit(held[product_id], candidates, order, place))
-            place += 1
+    places: list[int] = []
+    products: list[Product] = []
+    start, wanted = 0, size
+    while len(places) < size and start < len(pinned.ids):
+        asked = pinned.ids[start : start + wanted]
+        held = {product.id: product for product in await read(list(asked))}
+        for place, product_id in enumerate(asked, start=start):
+            if product_id in held and len(places) < size:
+                places.append(place)
+                products.append(held[product_id])
+        start += len(asked)
         wanted = MOST_PAGE_SIZE  # after deletions, one more call finds enough however many there were
-    return HitPage(hits, page.token_at(place) if place < len(rows) else "")
+    return places, products
 
 
-def _hit(product: Product, candidates: Candidates, order: Order, place: int) -> Hit:
+def _end(places: Sequence[int], pinned: Pinned, size: int) -> int:
+    """Return the place after the page: after its last hit, or the end where it could not be filled."""
+    return places[-1] + 1 if len(places) == size else len(pinned.ids)
+
+
+def _parts(candidates: Candidates, order: Order, place: int) -> ScoreParts:
     row = order.rows[place]
     ranks = {channel.channel: channel.ranks[row] for channel in candidates.channels if channel.ranks[row]}
     parts = ScoreParts(fused=candidates.fused_scores[row], channel_ranks=ranks)
@@ -52,4 +78,4 @@ def _hit(product: Product, candidates: Candidates, order: Order, place: int) -> 
         parts.click_probability = order.predictions.click_probabilities[place]
         parts.conversion_probability = order.predictions.conversion_probabilities[place]
         parts.relevance = order.predictions.relevances[place]
-    return Hit(product=product, score=order.scores[place], parts=parts)
+    return parts

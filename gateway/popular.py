@@ -12,6 +12,7 @@ from gateway.backends import Backends
 from gateway.degradation import StageFailure
 from gateway.merge import HitPage
 from gateway.pages import Page
+from gateway.pins import Pinned
 from runtime.observability.logs import get_logger
 
 logger = get_logger(__name__)
@@ -62,16 +63,20 @@ class PopularList:
             await asyncio.sleep(seconds if self._products else min(seconds, _RETRY_SECONDS))
 
     def page(self, page: Page, understanding: Understanding | None, without: Collection[str]) -> HitPage:
-        """Return a page of the list without some products, those of the query's category first."""
+        """Return the first page of the list without some products, those of the query's category first."""
         category = _category(understanding)
         allowed = [product for product in self._products if product.id not in without]
         ordered = sorted(allowed, key=lambda product: not _belongs(product, category))
-        end = page.offset + page.size
         hits = [
             Hit(product=product, score=1 / rank, parts=ScoreParts(channel_ranks={"popular": rank}))
-            for rank, product in enumerate(ordered[page.offset : end], start=page.offset + 1)
+            for rank, product in enumerate(ordered, start=1)
         ]
-        return HitPage(hits, page.token_at(end) if end < len(ordered) else "")
+        whole = Pinned([hit.product.id for hit in hits], [hit.score for hit in hits], len(self))
+        return HitPage(hits[: page.size], page.token(whole.after(page.size)), len(self))
+
+    def held(self, ids: Collection[str]) -> list[Product]:
+        """Return those of the products with `ids` that are in the list."""
+        return [product for product in self._products if product.id in ids]
 
 
 def _category(understanding: Understanding | None) -> str:

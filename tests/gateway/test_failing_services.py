@@ -20,11 +20,11 @@ from aisle.retrieval.v1.retrieval_pb2_grpc import (
 )
 from gateway.backends import Backends
 from gateway.flow import Answer, Flow, Wish
-from gateway.pages import Page
+from gateway.pages import read_page
 from gateway.popular import PopularList
 from gateway.settings import GatewaySettings
 from runtime.serving.channel import open_channel
-from runtime.serving.errors import InvalidArgument, NotFound, Unavailable
+from runtime.serving.errors import InvalidArgument, NotFound, Unavailable, Violations
 from runtime.serving.interceptor import Limits, ServingInterceptor
 from runtime.state.sqlite import SqliteState
 from tests.gateway.scripted_services import N, ScriptedServices
@@ -67,13 +67,11 @@ def flow(services: tuple[ScriptedServices, Backends], popular: PopularList, tmp_
     state.close()
 
 
-def _wish(size: int = 3) -> Wish:
-    return Wish(
-        source=RetrieveRequest(query="shoe"),
-        surface=Surface.SURFACE_SEARCH,
-        page=Page(0, size, ("shoe",)),
-        query="shoe",
-    )
+def _wish(size: int = 3, page_token: str = "") -> Wish:
+    violations = Violations()
+    page = read_page(violations, size, page_token, "shoe")
+    violations.raise_if_any()
+    return Wish(source=RetrieveRequest(query="shoe"), surface=Surface.SURFACE_SEARCH, page=page, query="shoe")
 
 
 def _told(answer: Answer) -> dict[str, str]:
@@ -150,6 +148,42 @@ async def test_products_deleted_meanwhile_give_their_places_to_the_next(services
     answer = await flow.answer(_wish())
     assert _ids(answer) == ["p4", "p2", "p1"]
     assert answer.next_page_token
+
+
+async def test_later_page_goes_on_where_the_first_ended_whatever_was_deleted(
+    services: Any, flow: Flow
+) -> None:
+    first = await flow.answer(_wish(2))
+    services[0].deleted = {"p5", "p3"}
+    services[0].order = list(range(N))
+    second = await flow.answer(_wish(2, first.next_page_token))
+    third = await flow.answer(_wish(2, second.next_page_token))
+    assert [_ids(first), _ids(second), _ids(third)] == [["p5", "p4"], ["p2", "p1"], ["p0"]]
+    assert not third.next_page_token
+
+
+async def test_later_page_without_retrieval_holds_the_popular_products_of_it(
+    services: Any, flow: Flow, popular: PopularList
+) -> None:
+    first = await flow.answer(_wish())
+    services[0].failures["GetProducts"] = grpc.StatusCode.UNAVAILABLE
+    with pytest.raises(Unavailable, match="token stays good"):
+        await flow.answer(_wish(3, first.next_page_token))
+    del services[0].failures["GetProducts"]
+    await popular.refresh()
+    services[0].failures["GetProducts"] = grpc.StatusCode.UNAVAILABLE
+    second = await flow.answer(_wish(3, first.next_page_token))
+    assert _ids(second) == ["p2", "p1", "p0"]
+    assert _told(second) == {"STAGE_RETRIEVAL": "unavailable"}
+
+
+async def test_popular_products_have_pages(services: Any, flow: Flow, popular: PopularList) -> None:
+    await popular.refresh()
+    services[0].failures |= dict.fromkeys(("Retrieve", "GetProducts"), grpc.StatusCode.UNAVAILABLE)
+    first = await flow.answer(_wish(4))
+    second = await flow.answer(_wish(4, first.next_page_token))
+    assert _ids(first) + _ids(second) == ["p0", "p1", "p2", "p3", "p4", "p5"]
+    assert not second.next_page_token
 
 
 @pytest.mark.parametrize("method", ["Retrieve", "GetProducts"])

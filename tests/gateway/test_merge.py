@@ -11,9 +11,11 @@ from aisle.catalog.v1.columns_pb2 import ProductColumns
 from aisle.catalog.v1.product_pb2 import Product
 from aisle.ranking.v1.ranking_pb2 import RankResponse
 from aisle.retrieval.v1.retrieval_pb2 import Candidates, ChannelColumn
-from gateway.merge import HitPage, merge
+from gateway.merge import HitPage, merge, turn
 from gateway.order import Order, fused_order
-from gateway.pages import Page
+from gateway.pages import Page, read_page
+from gateway.pins import Pinned
+from runtime.serving.errors import Violations
 
 
 class Catalogue:
@@ -55,14 +57,12 @@ def _learned(n: int) -> Order:
 
 
 async def _pages(candidates: Candidates, order: Order, size: int, catalogue: Catalogue) -> list[HitPage]:
-    page, pages = Page(0, size, ("q",)), []
-    while True:
-        pages.append(await merge(candidates, order, page, catalogue.read))
-        if not pages[-1].next_page_token:
-            return pages
-        offset = next(n for n in range(len(order.rows)) if page.token_at(n) == pages[-1].next_page_token)
-        assert offset > page.offset
-        page = Page(offset, size, ("q",))
+    pages = [await merge(candidates, order, len(order.rows), Page(size, ("q",)), catalogue.read)]
+    while token := pages[-1].next_page_token:
+        page = read_page(Violations(), size, token, "q")
+        assert page.pinned is not None
+        pages.append(await turn(page.pinned, page, catalogue.read))
+    return pages
 
 
 @given(n=st.integers(0, 60), size=st.integers(1, 25), deleted=st.sets(st.integers(0, 59)))
@@ -74,12 +74,13 @@ async def test_pages_hold_every_product_that_still_exists_once_and_in_order(
     pages = await _pages(candidates, order, size, Catalogue(expected))
     assert [hit.product.id for page in pages for hit in page.hits] == expected
     assert all(len(page.hits) == size for page in pages[:-1])
+    assert [page.matched for page in pages] == [n] * len(pages)
 
 
 async def test_hit_carries_the_parts_of_its_score() -> None:
     candidates, order = _candidates(10), _learned(10)
-    page = await merge(candidates, order, Page(3, 1, ()), Catalogue([f"p{n}" for n in range(10)]).read)
-    (hit,) = page.hits
+    page = await merge(candidates, order, 10, Page(4, ()), Catalogue([f"p{n}" for n in range(10)]).read)
+    hit = page.hits[3]
     row = order.rows[3]
     assert hit.product.id == f"p{row}"
     assert hit.score == 7.0
@@ -94,7 +95,7 @@ async def test_hit_carries_the_parts_of_its_score() -> None:
 async def test_fused_order_has_no_predictions() -> None:
     candidates = _candidates(3)
     page = await merge(
-        candidates, fused_order(candidates), Page(0, 3, ()), Catalogue(["p0", "p1", "p2"]).read
+        candidates, fused_order(candidates), 3, Page(3, ()), Catalogue(["p0", "p1", "p2"]).read
     )
     assert [hit.product.id for hit in page.hits] == ["p0", "p1", "p2"]
     assert [hit.score for hit in page.hits] == [3.0, 2.0, 1.0]
@@ -103,18 +104,18 @@ async def test_fused_order_has_no_predictions() -> None:
 
 async def test_one_read_is_enough_when_nothing_was_deleted() -> None:
     catalogue = Catalogue([f"p{n}" for n in range(50)])
-    await merge(_candidates(50), _learned(50), Page(0, 10, ()), catalogue.read)
+    await merge(_candidates(50), _learned(50), 50, Page(10, ()), catalogue.read)
     assert [len(ids) for ids in catalogue.reads] == [10]
 
 
 async def test_few_reads_are_enough_when_almost_all_was_deleted() -> None:
     catalogue = Catalogue(["p199"])
     candidates = _candidates(200)
-    page = await merge(candidates, fused_order(candidates), Page(0, 1, ()), catalogue.read)
+    page = await merge(candidates, fused_order(candidates), 200, Page(1, ()), catalogue.read)
     assert [hit.product.id for hit in page.hits] == ["p199"]
     assert len(catalogue.reads) <= 3
 
 
-async def test_offset_past_the_end_gives_an_empty_last_page() -> None:
-    page = await merge(_candidates(5), _learned(5), Page(50, 10, ()), Catalogue([]).read)
-    assert page == HitPage([], "")
+async def test_page_of_which_all_was_deleted_is_an_empty_last_one() -> None:
+    pinned = Pinned(["a", "b"], [2.0, 1.0], 9)
+    assert await turn(pinned, Page(10, ()), Catalogue([]).read) == HitPage([], "", 9)

@@ -89,6 +89,20 @@ async def test_pages_follow_each_other_without_repetition(gateway: Any) -> None:
     assert _ids(whole) == seen[:100]
 
 
+async def test_later_page_is_the_pinned_one_though_feedback_has_changed_the_order(gateway: Any) -> None:
+    user = uuid.uuid4().hex
+    request = SearchRequest(query="shoe", user_id=user, page_size=20)
+    pinned = await gateway.Search(request)
+    whole = _ids(await gateway.Search(SearchRequest(query="shoe", user_id=user, page_size=100)))
+    events = [_click(user, each, EventType.EVENT_TYPE_PURCHASE) for each in whole[60:63]]
+    await gateway.RecordEvents(RecordEventsRequest(events=events))
+    request.page_token = pinned.next_page_token
+    later = await gateway.Search(request)
+    assert _ids(pinned) + _ids(later) == whole[:40]
+    assert later.matched == pinned.matched
+    assert _stages(later) == {"products", "total"}
+
+
 async def test_unknown_user_is_anonymous(gateway: Any) -> None:
     named = await gateway.Search(SearchRequest(query="shoe", user_id="nobody-knows-me"))
     anonymous = await gateway.Search(SearchRequest(query="shoe"))
@@ -148,13 +162,3 @@ async def test_one_product_is_read_as_it_was_written(gateway: Any, products: lis
     answer = await gateway.GetProduct(GetProductRequest(id=products[5].id))
     assert answer.product == products[5]
     assert answer.info.request_id
-
-
-async def test_gateways_own_share_of_the_time_is_small(gateway: Any) -> None:
-    own = []
-    for _ in range(60):
-        answer = await gateway.Search(SearchRequest(query="black summer t-shirt", user_id="u"))
-        took = {time.stage: time.seconds for time in answer.info.stages}
-        waited = took["profile"] + max(took["intent"], took["retrieval"]) + took["ranking"] + took["products"]
-        own.append(took["total"] - waited)
-    assert sorted(own)[30] < 0.0025  # the target for the median, though tests share their machine
