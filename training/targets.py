@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from runtime.inference.manifest import Precision
 
-# Least values of the figures that `training.export.measure_parity` gives.
+# Least values of the figures that `training.export.Parity` gives.
 TARGETS: Mapping[Precision, Mapping[str, float]] = {
     "fp32": {"cosine_min": 0.99999},
     "int8": {"cosine_min": 0.98, "top1_agreement": 0.95},

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from transformers import BertConfig, BertModel
 
-from training.export import export_onnx, export_within_parity, measure_parity
+from training.export import Parity, export_onnx, export_within_parity
 from training.retriever.embedder import Embedder
 from training.targets import misses
 
@@ -74,7 +74,7 @@ def test_each_precision_is_written_and_nothing_else(graphs: dict[Any, Path]) -> 
 
 def test_graphs_agree_with_the_module(embedder: Embedder, graphs: dict[Any, Path]) -> None:
     corpus = _embeddings(embedder, _probes(30, seed=2))
-    parity = measure_parity(embedder, graphs, ["embedding"], _probes(20), corpus=corpus)
+    parity = Parity(embedder, ["embedding"], _probes(20), corpus=corpus).measure(graphs)
     assert misses(parity) == []
     assert parity["fp32"]["max_difference"] < 1e-5
 
@@ -138,7 +138,7 @@ def test_smoothing_keeps_the_function_and_saves_int8_from_an_outlier(tmp_path: P
     embedder = Embedder(encoder)
     feeds = _probes(20)
     smoothed = export_onnx(embedder, _sample(), ["embedding"], tmp_path, calibration=feeds)
-    parity = measure_parity(embedder, smoothed, ["embedding"], feeds)
+    parity = Parity(embedder, ["embedding"], feeds).measure(smoothed)
     assert misses({"fp32": parity["fp32"]}) == []
     assert parity["int8"]["cosine_min"] > 0.98
 
@@ -176,7 +176,7 @@ def test_ranker_scores_any_number_of_candidates(tmp_path: Path) -> None:
 
 
 def test_graph_of_other_weights_is_told_apart(graphs: dict[Any, Path]) -> None:
-    parity = measure_parity(Embedder(_encoder()), graphs, ["embedding"], _probes(5))
+    parity = Parity(Embedder(_encoder()), ["embedding"], _probes(5)).measure(graphs)
     assert any(miss.startswith("fp32 cosine_min is") for miss in misses(parity))
 
 

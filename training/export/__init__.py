@@ -1,6 +1,6 @@
 """From a torch module to the graphs that serve it, and how far those are from the module."""
 
-from training.export.parity import Corpus, measure_parity
+from training.export.parity import Corpus, Parity
 from training.export.precisions import Exported, export_onnx, export_within_parity
 
-__all__ = ["Corpus", "Exported", "export_onnx", "export_within_parity", "measure_parity"]
+__all__ = ["Corpus", "Exported", "Parity", "export_onnx", "export_within_parity"]

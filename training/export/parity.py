@@ -17,26 +17,36 @@ from training.export.tracing import by_name
 Corpus = NDArray[np.float32]  # [n, dim], L2-normalised rows: the module's embeddings of many passages
 
 
-def measure_parity(
-    module: nn.Module,
-    graphs: Mapping[Precision, Path],
-    outputs: Sequence[str],
-    probes: Sequence[Feed],
-    *,
-    corpus: Corpus | None = None,
-) -> dict[Precision, dict[str, float]]:
-    """Compare each graph with `module` on `probes`, run one by one on the CPU; the worst output counts.
+class Parity:
+    """What a module answers to `probes`, run one by one on the CPU; graphs are compared with that.
 
-    `cosine_mean`, `cosine_min`: over the rows of an output (one text; or one list, when it is [n]).
-    `max_difference`: largest absolute one. `top1_agreement`: share of rows with the same largest value: of
-    the labels, of each token's labels, of the list's members, or, given `corpus`, of the passages by inner
-    product with the embedding.
+    Given `corpus`, an embedding stands for the passages it is nearest to by inner product.
     """
-    expected = [_expect(module, probe, outputs) for probe in probes]
-    return {
-        precision: _compare(expected, [_run(session, outputs, probe) for probe in probes], probes, corpus)
-        for precision, session in ((precision, _session(path)) for precision, path in graphs.items())
-    }
+
+    def __init__(
+        self,
+        module: nn.Module,
+        outputs: Sequence[str],
+        probes: Sequence[Feed],
+        *,
+        corpus: Corpus | None = None,
+    ) -> None:
+        self._outputs, self._probes, self._corpus = outputs, probes, corpus
+        self._expected = [_expect(module, probe, outputs) for probe in probes]
+
+    def measure(self, graphs: Mapping[Precision, Path]) -> dict[Precision, dict[str, float]]:
+        """Return the figures of each graph; the worst output counts.
+
+        `cosine_mean`, `cosine_min`: over the rows of an output (one text; or one list, when it is [n]).
+        `max_difference`: largest absolute one. `top1_agreement`: share of rows with the same largest value:
+        of the labels, of each token's labels, of the list's members, or, with a corpus, of the passages.
+        """
+        return {precision: self._measure(path) for precision, path in graphs.items()}
+
+    def _measure(self, path: Path) -> dict[str, float]:
+        session = _session(path)
+        found = [_run(session, self._outputs, probe) for probe in self._probes]
+        return _compare(self._expected, found, self._probes, self._corpus)
 
 
 def _compare(

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from runtime.inference.manifest import Precision
 from runtime.observability.logs import get_logger
 from training.export.optimisation import optimise
-from training.export.parity import Corpus, measure_parity
+from training.export.parity import Corpus, Parity
 from training.export.quantisation import Feed, quantise
 from training.export.tracing import Axes, trace
 from training.targets import misses
@@ -84,13 +84,14 @@ def export_within_parity(
     made = [precision for precision in ALL if precision in {"fp32", *precisions}]  # int8 comes from fp32
     graphs = export_onnx(module, sample, outputs, folder, axes=axes, precisions=made, calibration=calibration)
     wanted = {precision: graphs[precision] for precision in precisions}
-    parity = measure_parity(module, wanted, outputs, probes, corpus=corpus)
+    torch_says = Parity(module, outputs, probes, corpus=corpus)
+    parity = torch_says.measure(wanted)
     for keep_float in KEPT_FLOAT[1:]:
         if "int8" not in wanted or not (missed := misses({"int8": parity["int8"]})):
             break
         logger.info("int8_exported_again", missed=missed, keep_float=keep_float)
         quantise(graphs["fp32"], wanted["int8"], _feeds(calibration, sample), keep_float=keep_float)
-        parity |= measure_parity(module, {"int8": wanted["int8"]}, outputs, probes, corpus=corpus)
+        parity |= torch_says.measure({"int8": wanted["int8"]})
     if "fp32" not in wanted:
         graphs["fp32"].unlink()
     return Exported(wanted, parity)

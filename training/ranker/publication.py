@@ -11,7 +11,7 @@ from runtime.inference.manifest import Precision
 from runtime.inference.store import ModelStore, StoredModel
 from services.ranking.features import FEATURES
 from services.ranking.model import MODEL, TRAINED_ON_FILE, TrainedOn
-from training.export import export_onnx, measure_parity
+from training.export import Parity, export_onnx
 from training.publish import publish
 from training.ranker.dataset import Rows
 from training.ranker.fit import Learner
@@ -42,7 +42,7 @@ def publish_ranker(
         folder = Path(temporary)
         sample = {"features": torch.from_numpy(probes.features[:_PROBE_ROWS])}
         graphs = export_onnx(served, sample, TASKS, folder, precisions=PRECISIONS)
-        parity = measure_parity(served, graphs, TASKS, _lists(probes))
+        parity = Parity(served, TASKS, _lists(probes)).measure(graphs)
         trained_on = TrainedOn(features=list(FEATURES), categories=list(categories))
         (folder / TRAINED_ON_FILE).write_text(trained_on.model_dump_json(indent=1), encoding="utf-8")
         return publish(
