@@ -19,6 +19,7 @@ METHOD ?= full
 RECIPE ?= default
 GATEWAY ?=
 RATES ?=
+SETS ?=
 # Where the benchmark's queries come from: the catalogue's own, unless told otherwise.
 QUERIES ?= $(if $(filter demo,$(CATALOG)),$(SHOP),$(if $(wildcard $(CATALOG)/qrels.tsv),$(CATALOG)))
 
@@ -30,10 +31,10 @@ FINE_TUNING := $(wildcard training/*.py training/base_models/*.py training/expor
 ENCODERS := $(MODELS)/.trained-retriever $(MODELS)/.trained-intent
 TRAINED := $(MODELS)/.trained-ranker
 
-.PHONY: help setup protos shop models demo serve test lint eval bench images clean
+.PHONY: help setup protos shop models demo serve test lint eval bench bench-retrieval images clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
 
 setup: $(READY) $(GENERATED) ## create .venv and generate code from protos/
 
@@ -108,6 +109,9 @@ eval: models ## relevance of search on real data and the demo shop (DATA=folder)
 bench: $(if $(GATEWAY),setup,models) ## latency of searches under open-loop load (GATEWAY=host:port RATES=5,10 CATALOG=path)
 	$(if $(GATEWAY),,$(PY) -m deploy.local run --state $(STATE) --models $(MODELS) --catalog $(CATALOG_PATH) --) \
 	  $(PY) -m bench $(if $(GATEWAY),--gateway $(GATEWAY)) $(if $(RATES),--rates $(RATES)) $(if $(QUERIES),--queries $(QUERIES))
+
+bench-retrieval: models ## the index beside FAISS and Milvus Lite (SETS=demo10k,demo100k,synthetic1m)
+	$(PY) -m bench.retrieval --models $(MODELS) --shop $(SHOP) $(if $(SETS),--sets $(SETS))
 
 images: setup ## try the steps of the serving image in a clean virtual environment
 	deploy/images/check.sh

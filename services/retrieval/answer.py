@@ -10,8 +10,8 @@ from aisle.retrieval.v1.retrieval_pb2 import Candidates, ChannelColumn
 from services.retrieval import fusion
 from services.retrieval.fusion import Rows, Scores
 from services.retrieval.history import taste
+from services.retrieval.inner_products import inner_products
 from services.retrieval.rows import CatalogRows
-from services.retrieval.vectors import inner_products
 
 
 @dataclass(frozen=True)
@@ -30,31 +30,42 @@ class Retrieved:
 
 @dataclass(frozen=True)
 class Channel:
-    """One channel's scores of all rows, float32 [n]; it finds the rows that score above `floor`."""
+    """One channel's scores of a pool of rows, float32 [pool]; it finds those that score above `floor`.
+
+    A rank counts the better ones in the pool. It is exact for the channel's own best, which are all there;
+    other rows' true rank may be higher.
+    """
 
     name: str
     scores: Scores
     floor: float = -np.inf
 
-    def column(self, rows: Rows) -> ChannelColumn:
-        """Return the channel's scores and ranks of `rows`."""
+    def column(self, places: Rows) -> ChannelColumn:
+        """Return the channel's scores and ranks at `places` of the pool."""
         return ChannelColumn(
             channel=self.name,
-            scores=self.scores[rows].tolist(),
-            ranks=fusion.ranks(self.scores, rows, self.floor).tolist(),
+            scores=self.scores[places].tolist(),
+            ranks=fusion.ranks(self.scores, places, self.floor).tolist(),
         )
 
 
-def candidates(
-    catalog: CatalogRows, rows: Rows, fused: Scores, channels: Sequence[Channel], history: Rows
-) -> Candidates:
-    """Return the candidates in `rows`, best first; `fused` holds the fused scores of all rows."""
-    return Candidates(
-        products=catalog.take(rows),
-        fused_scores=fused[rows].tolist(),
-        channels=[channel.column(rows) for channel in channels],
-        history_affinities=_affinities(catalog, rows, history).tolist(),
-    )
+@dataclass(frozen=True)
+class Pool:
+    """Rows [pool] that were scored by every channel, and their fused scores, float32 [pool]."""
+
+    rows: Rows
+    fused: Scores
+    channels: Sequence[Channel]
+
+    def candidates(self, catalog: CatalogRows, places: Rows, history: Rows) -> Candidates:
+        """Return the candidates at `places` of the pool, best first."""
+        rows = self.rows[places]
+        return Candidates(
+            products=catalog.take(rows),
+            fused_scores=self.fused[places].tolist(),
+            channels=[channel.column(places) for channel in self.channels],
+            history_affinities=_affinities(catalog, rows, history).tolist(),
+        )
 
 
 def _affinities(catalog: CatalogRows, rows: Rows, history: Rows) -> Scores:

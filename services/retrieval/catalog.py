@@ -46,6 +46,7 @@ class Catalog:
             for products, embeddings in record.rows():
                 index.upsert(products, embeddings)
         except BaseException:
+            index.close()
             record.close()
             raise
         INDEX_ROWS.set(len(index))
@@ -67,6 +68,7 @@ class Catalog:
         """Finish what is being written and flush the record."""
         self._writer.shutdown(wait=True)
         self._searchers.shutdown(wait=True)
+        self.index.close()
         self._record.close()
 
     async def _write(self, change: Callable[[], T]) -> T:

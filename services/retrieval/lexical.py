@@ -12,7 +12,13 @@ _K1 = 1.2
 _B = 0.75
 _FREQUENCY_BITS = 8
 _MOST_FREQUENT = (1 << _FREQUENCY_BITS) - 1
+# A term of one document in 16 is added over all rows at once, quicker than row by row. What such terms add
+# is kept between changes of texts, at most 64 MiB: 160 terms of 100,000 documents.
+_COMMON = 16
+_MOST_KEPT_BYTES = 64 << 20
 _MOST_ROWS = 1 << (32 - _FREQUENCY_BITS)
+
+Places = dict[str, int]
 
 
 class LexicalIndex:
@@ -20,7 +26,7 @@ class LexicalIndex:
 
     A posting is one uint32: the row in the upper 24 bits, the term's frequency in the lower 8. Statistics
     (document frequency, mean length) are exact after every change, so scores do not depend on history.
-    Not thread-safe: changes and searches must not overlap.
+    Not thread-safe: changes and searches must not overlap; searches may overlap.
     """
 
     def __init__(self) -> None:
@@ -30,6 +36,7 @@ class LexicalIndex:
         self._documents = 0
         self._total_length = 0
         self._damping: NDArray[np.float32] | None = None
+        self._saturated: dict[str, NDArray[np.float32]] = {}
 
     def put(self, row: int, terms: Sequence[str]) -> None:
         """Add a document with `terms` (repeated as they occur) at `row`, which must be empty."""
@@ -45,24 +52,48 @@ class LexicalIndex:
         self._lengths[row] = len(terms)
         self._count(1, len(terms))
 
+    def places(self, row: int, terms: Sequence[str]) -> Places:
+        """Return where the postings of `terms` name `row`. Raises KeyError when one of them does not.
+
+        Most of a removal's work: the one thread that changes the index may do it beside searches.
+        """
+        return {term: self._place(term, row) for term in dict.fromkeys(terms)}
+
     def remove(self, row: int, terms: Sequence[str]) -> None:
         """Remove the document at `row`; `terms` are those it was put with.
 
         Raises KeyError when the row does not hold one of them.
         """
-        for term in set(terms):
+        self.remove_moving(row, terms, self.places(row, terms), row, {})
+
+    def remove_moving(
+        self, row: int, terms: Sequence[str], places: Places, source: int, moved: Places
+    ) -> None:
+        """Remove the document at `row` and let the one at `source` take its row.
+
+        places, moved: where the postings name `row` and `source`, as `places` tells.
+        """
+        for term, place in moved.items():
             posting = self._postings[term]
-            held = np.frombuffer(posting, np.uint32) >> _FREQUENCY_BITS
-            places = np.flatnonzero(held == row)
-            if not places.size:
-                raise KeyError(f"row {row} holds no term {term!r}")
-            last = posting.pop()
-            if places[0] < len(posting):
-                posting[places[0]] = last
-            if not posting:
-                del self._postings[term]
-        self._lengths[row] = 0
+            posting[place] = (row << _FREQUENCY_BITS) | (posting[place] & _MOST_FREQUENT)
+        for term, place in places.items():
+            self._drop(term, place)
+        length, self._lengths[source] = self._lengths[source], 0
+        self._lengths[row] = length if source != row else 0
         self._count(-1, -len(terms))
+
+    def replace(self, row: int, old: Sequence[str], new: Sequence[str]) -> None:
+        """Replace the document at `row`, of the terms `old`, by `new`: only what differs is touched."""
+        before, after = _frequencies(old), _frequencies(new)
+        places = {term: self._place(term, row) for term in before if before[term] != after.get(term)}
+        for term, place in places.items():
+            self._drop(term, place)
+        packed_row = row << _FREQUENCY_BITS
+        for term, frequency in after.items():
+            if before.get(term) != frequency:
+                self._postings.setdefault(term, array("I")).append(packed_row | frequency)
+        self._lengths[row] = len(new)
+        self._count(0, len(new) - len(old))
 
     def scores(self, terms: Sequence[str], rows: int) -> NDArray[np.float32]:
         """Return the BM25 score of rows 0 … `rows` − 1 for a query: float32 [rows], 0 where no term occurs.
@@ -71,16 +102,51 @@ class LexicalIndex:
         never negative idf ln(1 + (N − df + .5) / (df + .5)); each distinct term counts once.
         """
         scores = np.zeros(max(rows, self._rows), np.float32)
-        damping = self._length_damping()
         for term in dict.fromkeys(terms):
             posting = self._postings.get(term)
             if posting is None:
                 continue
-            packed = np.frombuffer(posting, np.uint32)
-            found = packed >> _FREQUENCY_BITS
-            frequencies = (packed & _MOST_FREQUENT).astype(np.float32)
-            scores[found] += self._gain(len(posting)) * frequencies / (frequencies + damping[found])
+            gain = self._gain(len(posting))
+            if len(posting) * _COMMON >= self._rows:
+                scores[: self._rows] += gain * self._common(term, posting)
+            else:
+                found, saturated = self._saturation(posting)
+                np.add.at(scores, found, gain * saturated)
         return scores[:rows]
+
+    def _saturation(self, posting: "array[int]") -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+        """Return the rows of a posting and how much of a term's gain each of them gets."""
+        packed = np.frombuffer(posting, np.uint32)
+        # Addressed with intp, NumPy gathers and adds three times as fast as with uint32.
+        found = (packed >> _FREQUENCY_BITS).astype(np.intp)
+        frequencies = (packed & _MOST_FREQUENT).astype(np.float32)
+        return found, frequencies / (frequencies + self._length_damping()[found])
+
+    def _common(self, term: str, posting: "array[int]") -> NDArray[np.float32]:
+        """Return the same of a term that many documents have, for every row; kept until the next change."""
+        saturated = self._saturated.get(term)
+        if saturated is None:
+            saturated = np.zeros(self._rows, np.float32)
+            found, values = self._saturation(posting)
+            saturated[found] = values
+            if len(self._saturated) * saturated.nbytes < _MOST_KEPT_BYTES:
+                self._saturated[term] = saturated
+        return saturated
+
+    def _place(self, term: str, row: int) -> int:
+        posting = self._postings[term]
+        places = np.flatnonzero(np.frombuffer(posting, np.uint32) >> _FREQUENCY_BITS == row)
+        if not places.size:
+            raise KeyError(f"row {row} holds no term {term!r}")
+        return int(places[0])
+
+    def _drop(self, term: str, place: int) -> None:
+        posting = self._postings[term]
+        last = posting.pop()
+        if place < len(posting):
+            posting[place] = last
+        if not posting:
+            del self._postings[term]
 
     def _gain(self, document_frequency: int) -> np.float32:
         idf = math.log1p((self._documents - document_frequency + 0.5) / (document_frequency + 0.5))
@@ -97,6 +163,7 @@ class LexicalIndex:
         self._documents += documents
         self._total_length += length
         self._damping = None
+        self._saturated.clear()
 
     def _resize(self, rows: int) -> None:
         self._rows = max(self._rows, rows)

@@ -1,6 +1,7 @@
 """The products of the catalogue by row, with everything the channels keep of each."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,9 +10,30 @@ from aisle.catalog.v1.columns_pb2 import ProductColumns
 from aisle.catalog.v1.product_pb2 import Product
 from services.retrieval.columns import ColumnStore
 from services.retrieval.fusion import Rows
-from services.retrieval.lexical import LexicalIndex
-from services.retrieval.text import lexical_terms
+from services.retrieval.lexical import LexicalIndex, Places
+from services.retrieval.locking import ReadWriteLock
+from services.retrieval.text import lexical_fields, passage, terms_of
 from services.retrieval.vectors import VectorIndex
+
+
+@dataclass(frozen=True)
+class Change:
+    """A product to be put; `terms` it will have, `replaced` those it has, both None when they are alike."""
+
+    product: Product
+    packed: bytes
+    replaced: list[str] | None
+    terms: list[str] | None
+
+
+@dataclass(frozen=True)
+class Removal:
+    """A row to be removed, with its terms and where the postings name it and the last row, which moves."""
+
+    row: int
+    terms: list[str]
+    places: Places
+    moved: Places
 
 
 class CatalogRows:
@@ -20,8 +42,8 @@ class CatalogRows:
     Not thread-safe: changes and reads must not overlap.
     """
 
-    def __init__(self, dimension: int) -> None:
-        self.vectors = VectorIndex(dimension)
+    def __init__(self, dimension: int, lock: ReadWriteLock, exact_rows: int) -> None:
+        self.vectors = VectorIndex(dimension, lock, exact_rows)
         self.lexical = LexicalIndex()
         self.columns = ColumnStore()
         self._ids: list[str] = []
@@ -47,38 +69,59 @@ class CatalogRows:
         """Return the columns of `rows`."""
         return self.columns.take([self._ids[row] for row in rows.tolist()], rows)
 
-    def terms(self, row: int) -> list[str]:
-        """Return the lexical terms of the product at `row`."""
-        return lexical_terms(Product.FromString(self._products[row]))
+    def embedding_of(self, product: Product) -> NDArray[np.float32] | None:
+        """Return the stored embedding of a product whose passage is that of `product`, None without one."""
+        row = self._row_of.get(product.id)
+        if row is None or passage(Product.FromString(self._products[row])) != passage(product):
+            return None
+        embedding: NDArray[np.float32] = self.vectors.at(np.array([row]))[0]
+        return embedding
 
-    def put(
-        self, product: Product, embedding: NDArray[np.float32], terms: list[str], replaced: list[str] | None
-    ) -> None:
-        """Store a product under its id; `replaced` are the terms of the one it replaces, if it does."""
+    def change(self, product: Product) -> Change:
+        """Return what putting `product` will change; the one thread that writes may ask beside searches."""
+        row = self._row_of.get(product.id)
+        fields = lexical_fields(product)
+        if row is None:
+            return Change(product, product.SerializeToString(), None, terms_of(fields))
+        old = lexical_fields(Product.FromString(self._products[row]))
+        words = (None, None) if old == fields else (terms_of(old), terms_of(fields))
+        return Change(product, product.SerializeToString(), *words)
+
+    def put(self, change: Change, embedding: NDArray[np.float32]) -> None:
+        """Store a product under its id with its embedding, float32 [dimension]."""
+        product = change.product
         row = self._row_of.setdefault(product.id, len(self._ids))
         if row == len(self._ids):
             self._ids.append(product.id)
             self._products.append(b"")
-        self._products[row] = product.SerializeToString()
+        self._products[row] = change.packed
         self.vectors.put(row, embedding)
         self.columns.put(row, product)
-        if replaced != terms:
-            if replaced is not None:
-                self.lexical.remove(row, replaced)
-            self.lexical.put(row, terms)
+        if change.terms is not None:
+            if change.replaced is None:
+                self.lexical.put(row, change.terms)
+            else:
+                self.lexical.replace(row, change.replaced, change.terms)
 
-    def remove(self, row: int, terms: list[str], last_terms: list[str]) -> None:
-        """Remove the product at `row` with `terms`; `last_terms` are those of the last row's product."""
-        last = len(self._ids) - 1
+    def removal(self, row: int) -> Removal:
+        """Return what removing `row` will change; the one thread that writes may ask beside searches."""
+        terms, last = self._terms(row), len(self._ids) - 1
+        moved = {} if row == last else self.lexical.places(last, self._terms(last))
+        return Removal(row, terms, self.lexical.places(row, terms), moved)
+
+    def remove(self, removal: Removal) -> None:
+        """Remove a product; the last row's product takes its row."""
+        row, last = removal.row, len(self._ids) - 1
         del self._row_of[self._ids[row]]
-        self.lexical.remove(row, terms)
+        self.lexical.remove_moving(row, removal.terms, removal.places, last, removal.moved)
+        self.vectors.remove(row)
         if row != last:
-            self.lexical.remove(last, last_terms)
-            self.lexical.put(row, last_terms)
-            self.vectors.put(row, self.vectors.at(np.array([last]))[0])
             self.columns.move(last, row)
             self._products[row] = self._products[last]
             self._ids[row] = self._ids[last]
             self._row_of[self._ids[row]] = row
         self._ids.pop()
         self._products.pop()
+
+    def _terms(self, row: int) -> list[str]:
+        return terms_of(lexical_fields(Product.FromString(self._products[row])))

@@ -1,12 +1,14 @@
 """The gRPC face of the catalogue."""
 
 import asyncio
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from aisle.catalog.v1.product_pb2 import Product
 from aisle.catalog.v1.serving_pb2 import Degradation, Stage
 from aisle.retrieval.v1 import retrieval_pb2 as messages
 from aisle.retrieval.v1.retrieval_pb2_grpc import RetrievalServiceServicer
@@ -71,7 +73,7 @@ class RetrievalServicer(RetrievalServiceServicer):
     ) -> messages.UpsertProductsResponse:
         """Add or replace products."""
         check_products(request.products)
-        embeddings = await self._encoder.products(request.products)
+        embeddings = await self._embed(request.products)
         await self._catalog.upsert(request.products, embeddings)
         return messages.UpsertProductsResponse(upserted=len(request.products))
 
@@ -103,6 +105,20 @@ class RetrievalServicer(RetrievalServiceServicer):
         limit, history = request.limit or _DEFAULT_LIMIT, list(request.history_ids)
         search = partial(index.search, request.query, embedding, limit, history, lexical)
         return await self._catalog.search(search), degraded
+
+    async def _embed(self, products: Sequence[Product]) -> NDArray[np.float32]:
+        """Return the embeddings of products, float32 [n, dimension].
+
+        Those of products whose text is unchanged are taken from the index, which is of this model's space:
+        most upserts change a price or the stock.
+        """
+        held = await self._catalog.search(partial(self._catalog.index.embeddings_of, products))
+        changed = [place for place, embedding in enumerate(held) if embedding is None]
+        if changed:
+            made = await self._encoder.products([products[place] for place in changed])
+            for place, embedding in zip(changed, made, strict=True):
+                held[place] = embedding
+        return np.stack([embedding for embedding in held if embedding is not None])
 
     async def _encode(self, query: str, clock: StageClock) -> tuple[NDArray[np.float32] | None, str]:
         """Return the query's embedding, or None and the reason."""

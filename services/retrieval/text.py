@@ -27,9 +27,20 @@ def lexical_terms(product: Product) -> list[str]:
     BM25F with one length norm (Robertson, Zaragoza and Taylor, "Simple BM25 extension to multiple weighted
     fields", 2004).
     """
+    return terms_of(lexical_fields(product))
+
+
+def lexical_fields(product: Product) -> tuple[str, str]:
+    """Return what `lexical_terms` reads, titles and the rest: products alike in it have the same terms."""
     attributes = (value for key in sorted(product.attributes) for value in product.attributes[key].values)
     rest = _join(product.brand, *product.category_path, *attributes, *_by_language(product.description))
-    return _TITLE_WEIGHT * analyse(_join(*_by_language(product.title))) + analyse(rest)
+    return _join(*_by_language(product.title)), rest
+
+
+def terms_of(fields: tuple[str, str]) -> list[str]:
+    """Return the terms of what `lexical_fields` gave."""
+    titles, rest = fields
+    return _TITLE_WEIGHT * analyse(titles) + analyse(rest)
 
 
 def _by_language(texts: Mapping[str, str]) -> list[str]:

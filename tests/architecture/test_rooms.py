@@ -42,6 +42,10 @@ def test_imports_go_downwards(path: PurePath) -> None:
         ("training/ranker/fit.py", "from services.ranking import service"),
         ("training/ranker/fit.py", "from services.ranking.settings import RankingSettings"),
         ("bench/load.py", "from runtime.serving.channel import call"),
+        ("bench/load.py", "from services.retrieval.index import CatalogIndex"),
+        ("bench/retrieval/ours.py", "from services.retrieval.service import RetrievalServicer"),
+        ("bench/retrieval/ours.py", "from services.ranking.features import FEATURES"),
+        ("bench/retrieval/ours.py", "from training.loop import fit"),
         ("examples/demo.py", "from bench.load import run"),
         ("deploy/local/stack.py", "from gateway.settings import GatewaySettings"),
         ("catalog/load.py", "from tests.conftest import REPOSITORY"),
@@ -58,6 +62,7 @@ def test_wrong_import_is_found(path: str, source: str) -> None:
         ("training/ranker/fit.py", "import torch\nfrom services.ranking.features import FEATURES"),
         ("training/ranker/fit.py", "from catalog.rows import Row\nfrom training.loop import fit"),
         ("bench/load.py", "from aisle.gateway.v1 import gateway_pb2\nimport numpy"),
+        ("bench/retrieval/ours.py", "from services.retrieval.index import CatalogIndex"),
     ],
 )
 def test_right_import_is_left_alone(path: str, source: str) -> None:

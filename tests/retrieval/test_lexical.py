@@ -42,6 +42,26 @@ def test_scores_are_bm25_whatever_was_added_and_removed_before(
     np.testing.assert_allclose(index.scores(query, 10), expected, rtol=1e-4, atol=1e-5)
 
 
+@settings(deadline=None)
+@given(st.lists(_TERMS, min_size=2, max_size=9), st.lists(st.tuples(st.integers(0, 8), _TERMS)), _TERMS)
+def test_replaced_and_moved_documents_score_as_if_put_anew(
+    documents: list[list[str]], changes: list[tuple[int, list[str]]], query: list[str]
+) -> None:
+    index, held = LexicalIndex(), dict(enumerate(documents))
+    for row, terms in held.items():
+        index.put(row, terms)
+    for row, terms in changes:
+        if row in held:
+            index.replace(row, held[row], terms)
+            held[row] = terms
+        assert index.scores(query, len(held)).shape == (len(held),)
+    last, moved = held.popitem()
+    index.remove_moving(0, held[0], index.places(0, held[0]), last, index.places(last, moved))
+    held[0] = moved
+    expected = _plain_bm25(held, query, len(documents))
+    np.testing.assert_allclose(index.scores(query, len(documents)), expected, rtol=1e-4, atol=1e-5)
+
+
 def test_rare_term_weighs_more_than_a_common_one() -> None:
     index = LexicalIndex()
     for row, terms in enumerate((["shirt", "black"], ["shirt", "red"], ["shirt", "teal"])):

@@ -106,6 +106,17 @@ async def test_written_product_is_read_and_found_and_a_deleted_one_is_neither(st
     assert not (await stub.GetProducts(GetProductsRequest(ids=["umbrella"]))).products
 
 
+async def test_price_change_is_not_encoded_again_and_a_new_title_is(stub: Any, server: Running) -> None:
+    changed = product("drill", "Cordless drill with two batteries", zh="充电电钻 双电池", price=399)
+    before = metric_of(server, "aisle_model_seconds_count")
+    await stub.UpsertProducts(UpsertProductsRequest(products=[changed]))
+    assert metric_of(server, "aisle_model_seconds_count") == before
+    assert (await stub.GetProducts(GetProductsRequest(ids=["drill"]))).products[0].price.amount == 399
+    changed.title["en"] = "Corded drill"
+    await stub.UpsertProducts(UpsertProductsRequest(products=[changed]))
+    assert metric_of(server, "aisle_model_seconds_count") != before
+
+
 async def test_index_info_and_metrics_tell_what_is_held(stub: Any, server: Running) -> None:
     info = await stub.GetIndexInfo(GetIndexInfoRequest())
     assert (info.products, info.dimension) == (len(PRODUCTS), 384)

@@ -1,0 +1,143 @@
+"""The index that is served: its dense search, its fused search, and both while products are written."""
+
+import threading
+import time
+from collections.abc import Sequence
+
+import numpy as np
+from tqdm import tqdm
+
+from aisle.catalog.v1.product_pb2 import Product
+from bench.retrieval.measuring import Figures, Find, recall, resident_mb, timed
+from bench.retrieval.sets import SearchSet
+from services.retrieval import fusion
+from services.retrieval.index import CatalogIndex
+from services.retrieval.vectors import VectorIndex
+
+_LOADED_AT_ONCE = 1_000
+_UPSERTS_PER_SECOND = 200
+LIMIT = 200
+
+
+def built(searched: SearchSet) -> tuple[CatalogIndex, dict[str, float]]:
+    """Return the loaded index with its graph in place, and what building it took."""
+    before, start = resident_mb(), time.perf_counter()
+    index = CatalogIndex(searched.embeddings.shape[1])
+    count = len(searched.products)
+    with tqdm(total=count, desc="ours: loading", unit="product", leave=False) as bar:
+        for first in range(0, count, _LOADED_AT_ONCE):
+            end = min(first + _LOADED_AT_ONCE, count)
+            index.upsert(searched.products[first:end], searched.embeddings[first:end])
+            bar.update(end - first)
+    loaded = time.perf_counter() - start
+    index.settle()
+    seconds = time.perf_counter() - start
+    return index, {
+        "load_seconds": round(loaded, 2),
+        "build_seconds": round(seconds, 2),
+        "rss_mb": round(resident_mb() - before, 1),
+    }
+
+
+def built_dense(searched: SearchSet) -> tuple[VectorIndex, dict[str, float]]:
+    """The same of embeddings alone."""
+    before, start = resident_mb(), time.perf_counter()
+    index = VectorIndex(searched.embeddings.shape[1])
+    for row, embedding in enumerate(tqdm(searched.embeddings, desc="ours: loading", leave=False)):
+        index.put(row, embedding)
+    index.settle()
+    seconds = round(time.perf_counter() - start, 2)
+    return index, {"build_seconds": seconds, "rss_mb": round(resident_mb() - before, 1)}
+
+
+def dense(index: VectorIndex, searched: SearchSet, count: int) -> Find:
+    """The `count` rows of the highest exact scores among those that the index names."""
+
+    def find(query: int) -> Sequence[int]:
+        rows = index.nearest(searched.queries[query], count)
+        scores = index.scores(searched.queries[query], rows)
+        nearest: list[int] = rows[fusion.best(scores, count)].tolist()
+        return nearest
+
+    return find
+
+
+def fused(index: CatalogIndex, searched: SearchSet) -> Find:
+    """Rows of the 200 candidates with all their columns, as the service answers; demo ids tell their rows."""
+    row_of = {product.id: row for row, product in enumerate(searched.products)}
+
+    def find(query: int) -> Sequence[int]:
+        found = index.search(searched.texts[query], searched.queries[query], LIMIT)
+        return [row_of[each] for each in found.candidates.products.ids]
+
+    return find
+
+
+def during_upserts(index: CatalogIndex, searched: SearchSet, rounds: int) -> tuple[Figures, Figures]:
+    """Fused searches without and with 200 upserts a second of changed prices beside them."""
+    queries = len(searched.texts)
+
+    def find(number: int) -> Sequence[int]:
+        query = number % queries
+        found = index.search(searched.texts[query], searched.queries[query], LIMIT)
+        return range(len(found.candidates.products.ids))
+
+    quiet, _ = timed("search-quiet", find, rounds * queries)
+    writing = _Writing(index, searched)
+    writing.start()
+    failed = 0
+
+    def guarded(number: int) -> Sequence[int]:
+        nonlocal failed
+        try:
+            return find(number)
+        except Exception:  # noqa: BLE001 - what is counted here
+            failed += 1
+            return []
+
+    start = time.perf_counter()
+    busy, _ = timed("search-during-upsert", guarded, rounds * queries)
+    seconds = time.perf_counter() - start
+    written = writing.finish()
+    busy.values |= {
+        "p99_over_quiet": round(busy.values["p99_ms"] / quiet.values["p99_ms"], 4),
+        "failed": failed,
+        "upserts_per_second": round(written / seconds, 1),
+    }
+    return quiet, busy
+
+
+class _Writing(threading.Thread):
+    def __init__(self, index: CatalogIndex, searched: SearchSet) -> None:
+        super().__init__(name="upserts", daemon=True)
+        self._index, self._searched = index, searched
+        self._done = threading.Event()
+        self._written = 0
+
+    def run(self) -> None:
+        random, start = np.random.default_rng(1), time.perf_counter()
+        while not self._done.is_set():
+            row = int(random.integers(len(self._searched.products)))
+            changed = Product()
+            changed.CopyFrom(self._searched.products[row])
+            changed.price.amount += self._written % 10
+            self._index.upsert([changed], self._searched.embeddings[row][None])
+            self._written += 1
+            due = start + self._written / _UPSERTS_PER_SECOND
+            self._done.wait(max(0.0, due - time.perf_counter()))
+
+    def finish(self) -> int:
+        """Stop, and return how many products were written."""
+        self._done.set()
+        self.join()
+        return self._written
+
+
+def agreement(index: CatalogIndex, searched: SearchSet, found: Sequence[Sequence[int]]) -> float:
+    """The share of the best 200 by fusing the scores of all products that are among those found."""
+    truth = []
+    for query, text in enumerate(searched.texts):
+        scores = searched.embeddings @ searched.queries[query]
+        words = index.match_words(text).scores
+        truth.append(fusion.best(fusion.fuse(scores, words, fusion.LEXICAL_WEIGHT), LIMIT).tolist())
+    return recall(found, truth, LIMIT)
