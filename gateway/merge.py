@@ -52,4 +52,5 @@ def _hit(product: Product, candidates: Candidates, order: Order, place: int) -> 
         parts.click_probability = order.predictions.click_probabilities[place]
         parts.conversion_probability = order.predictions.conversion_probabilities[place]
         parts.relevance = order.predictions.relevances[place]
-    return Hit(product=product, score=order.scores[place], parts=parts)
+    variants = candidates.variants[row] if candidates.variants else 0
+    return Hit(product=product, score=order.scores[place], parts=parts, variants=variants)

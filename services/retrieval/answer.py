@@ -11,6 +11,7 @@ from services.retrieval import fusion
 from services.retrieval.fusion import Rows, Scores
 from services.retrieval.history import taste
 from services.retrieval.rows import CatalogRows
+from services.retrieval.selection import Selected
 from services.retrieval.vectors import inner_products
 
 
@@ -18,14 +19,19 @@ from services.retrieval.vectors import inner_products
 class Retrieved:
     """An answer of the index.
 
-    `matched` counts the products that any channel found before the cut at the limit; `history` holds the
+    `selected` says what of the matches was let through before the cut at the limit; `history` holds the
     known products of the history in the order asked; `seconds` says how long each stage took.
     """
 
     candidates: Candidates
     history: ProductColumns
-    matched: int
+    selected: Selected
     seconds: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def matched(self) -> int:
+        """Number of products that match and are let through, before the cut at the limit."""
+        return self.selected.total.value
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from aisle.catalog.v1.matches_pb2 import EmptyReason
 from aisle.catalog.v1.product_pb2 import Product
 from services.retrieval import fusion
 from services.retrieval.analyser import analyse
@@ -14,9 +15,12 @@ from services.retrieval.answer import Channel, Retrieved, candidates
 from services.retrieval.fusion import Rows, Scores
 from services.retrieval.history import taste
 from services.retrieval.locking import ReadWriteLock
+from services.retrieval.matching import matches, matches_by_words
 from services.retrieval.popularity import popularity
 from services.retrieval.rows import CatalogRows
+from services.retrieval.selection import EVERYTHING, Selected, Selection, select
 from services.retrieval.text import lexical_terms
+from services.retrieval.values import Mask
 
 __all__ = ["CatalogIndex", "LexicalMatch", "Retrieved"]
 
@@ -90,33 +94,51 @@ class CatalogIndex:
         words: LexicalMatch | None = None,
         *,
         also: Sequence[str] = (),
+        allowed: Mask | None = None,
+        wish: Selection = EVERYTHING,
     ) -> Retrieved:
         """Return the `limit` best products for `query` by words and, given its `embedding`, by meaning.
 
         embedding: float32 [dimension], L2-normalised. `words` is what `match_words` returned for the same
         query; it is computed anew when it is missing or older than the last change. With an embedding, the
         products `also` follow the best wherever they rank: a log teaches by what was shown.
+
+        Only rows of `allowed`, bool [n], are answered with, and of those only what `wish` lets through;
+        scores and ranks stay those of the whole catalogue, so that a filter changes no product's. Raises
+        InvalidArgument when the wish names a field there is not.
         """
         with self._lock.read():
             if words is None or words.state != self._state or words.query != query:
                 words = self._match_words(query)
             if embedding is None:
-                return self._by_words(words, limit, history_ids)
+                return self._by_words(words, limit, history_ids, allowed, wish)
             start = time.perf_counter()
             dense = self._rows.vectors.scores(embedding, len(self))
             dense_seconds = time.perf_counter() - start
-            found = words.scores > 0
-            found[fusion.best(dense, limit)] = True
             fused = fusion.fuse(dense, words.scores, self._lexical_weight)
+            matching = _both(matches(fused, words.scores, dense, limit), allowed)
+            selected = select(self._rows, wish, matching, fused)
             channels = [Channel("lexical", words.scores, floor=0.0), Channel("dense", dense)]
-            rows = _joined(fusion.best(fused, limit), self._rows.known(also), fused)
-            answer = self._answer(rows, fused, channels, history_ids, int(found.sum()))
+            rows = _best_of(np.flatnonzero(selected.kept), fused, limit)
+            rows = _joined(rows, self._rows.known(also), fused)
+            answer = self._answer(rows, fused, channels, history_ids, selected)
             fuse_seconds = time.perf_counter() - start - dense_seconds
             seconds = {"lexical": words.seconds, "dense": dense_seconds, "fuse": fuse_seconds}
             return replace(answer, seconds=seconds)
 
-    def similar_to(self, product_id: str, limit: int = 200, history_ids: Sequence[str] = ()) -> Retrieved:
-        """Return the products nearest to one, without it. Raises KeyError when it is unknown."""
+    def similar_to(
+        self,
+        product_id: str,
+        limit: int = 200,
+        history_ids: Sequence[str] = (),
+        *,
+        allowed: Mask | None = None,
+        wish: Selection = EVERYTHING,
+    ) -> Retrieved:
+        """Return the products nearest to one, without it, of what is `allowed` and `wish` lets through.
+
+        Raises KeyError when it is unknown, and InvalidArgument as `search` does.
+        """
         with self._lock.read():
             row = self._rows.row(product_id)
             if row is None:
@@ -125,19 +147,28 @@ class CatalogIndex:
             dense = self._rows.vectors.scores(self._rows.vectors.at(np.array([row]))[0], len(self))
             seconds = {"dense": time.perf_counter() - start}
             fused = fusion.standardise(dense)
-            allowed = np.delete(np.arange(len(self)), row)
-            rows = _best_of(allowed, fused, limit)
-            answer = self._answer(rows, fused, [Channel("dense", dense)], history_ids, allowed.size)
+            others = np.arange(len(self)) != row
+            selected = select(self._rows, wish, _both(others, allowed), fused)
+            rows = _best_of(np.flatnonzero(selected.kept), fused, limit)
+            answer = self._answer(rows, fused, [Channel("dense", dense)], history_ids, selected)
             return replace(answer, seconds=seconds)
 
-    def for_user(self, history_ids: Sequence[str], limit: int = 200) -> Retrieved:
+    def for_user(
+        self,
+        history_ids: Sequence[str],
+        limit: int = 200,
+        *,
+        allowed: Mask | None = None,
+        wish: Selection = EVERYTHING,
+    ) -> Retrieved:
         """Return products near the user's taste fused with popular ones, or without history the popular ones.
 
-        The history's own products are left out, and those that cannot be bought.
+        The history's own products are left out, and those that cannot be bought, are not `allowed` or are not
+        let through by `wish`. Raises InvalidArgument as `search` does.
         """
         with self._lock.read():
             history = self._rows.known(history_ids)
-            allowed = self._buyable_but(history)
+            buyable = self._buyable_but(history)
             popular = self._popularity()
             channels = [Channel("popular", popular, floor=0.0)]
             fused, seconds = fusion.standardise(popular), {}
@@ -147,23 +178,39 @@ class CatalogIndex:
                 seconds = {"dense": time.perf_counter() - start}
                 channels.append(Channel("dense", dense))
                 fused = fusion.fuse(dense, popular, fusion.POPULAR_WEIGHT)
-            rows = _best_of(allowed, fused, limit)
-            answer = self._answer(rows, fused, channels, history_ids, allowed.size)
+            selected = select(self._rows, wish, _both(buyable, allowed), fused)
+            rows = _best_of(np.flatnonzero(selected.kept), fused, limit)
+            answer = self._answer(rows, fused, channels, history_ids, selected)
             return replace(answer, seconds=seconds)
 
-    def _by_words(self, words: LexicalMatch, limit: int, history_ids: Sequence[str]) -> Retrieved:
+    def _by_words(
+        self,
+        words: LexicalMatch,
+        limit: int,
+        history_ids: Sequence[str],
+        allowed: Mask | None,
+        wish: Selection,
+    ) -> Retrieved:
         fused = fusion.standardise(words.scores)
-        found = np.flatnonzero(words.scores > 0)
+        matching = _both(matches_by_words(words.scores, limit), allowed)
+        selected = select(self._rows, wish, matching, fused, EmptyReason.EMPTY_REASON_NO_KNOWN_WORD)
         channels = [Channel("lexical", words.scores, floor=0.0)]
-        answer = self._answer(_best_of(found, fused, limit), fused, channels, history_ids, found.size)
+        rows = _best_of(np.flatnonzero(selected.kept), fused, limit)
+        answer = self._answer(rows, fused, channels, history_ids, selected)
         return replace(answer, seconds={"lexical": words.seconds})
 
     def _answer(
-        self, rows: Rows, fused: Scores, channels: Sequence[Channel], history_ids: Sequence[str], matched: int
+        self,
+        rows: Rows,
+        fused: Scores,
+        channels: Sequence[Channel],
+        history_ids: Sequence[str],
+        selected: Selected,
     ) -> Retrieved:
         history = self._rows.known(history_ids)
         found = candidates(self._rows, rows, fused, channels, history)
-        return Retrieved(found, self._rows.take(history), matched)
+        found.variants.extend(selected.variants(rows))
+        return Retrieved(found, self._rows.take(history), selected)
 
     def _match_words(self, query: str) -> LexicalMatch:
         start = time.perf_counter()
@@ -178,10 +225,10 @@ class CatalogIndex:
             self._popular = (self._state, scores)
         return scores
 
-    def _buyable_but(self, excluded: Rows) -> Rows:
-        buyable = self._rows.columns.numbers(len(self))["available"].copy()
+    def _buyable_but(self, excluded: Rows) -> Mask:
+        buyable: Mask = self._rows.columns.numbers(len(self))["available"].copy()
         buyable[excluded] = False
-        return np.flatnonzero(buyable)
+        return buyable
 
     def _delete(self, product_id: str) -> bool:
         row = self._rows.row(product_id)
@@ -192,6 +239,10 @@ class CatalogIndex:
             self._rows.remove(row, terms, last_terms)
             self._state += 1
         return True
+
+
+def _both(mask: Mask, allowed: Mask | None) -> Mask:
+    return mask if allowed is None else mask & allowed
 
 
 def _joined(rows: Rows, others: Rows, fused: Scores) -> Rows:

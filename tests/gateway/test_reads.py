@@ -47,7 +47,7 @@ async def test_search_answers_with_every_model_and_every_stage(gateway: Any, que
     assert {"intent", "retrieval", "ranking", "products", "total"} <= _stages(answer)
     assert all(time.seconds >= 0 for time in answer.info.stages)
     assert sum(intent.probability for intent in answer.understanding.intents) == pytest.approx(1, abs=1e-3)
-    assert answer.matched >= len(answer.hits)
+    assert answer.total.value >= len(answer.hits)
     scores = [hit.score for hit in answer.hits]
     assert scores == sorted(scores, reverse=True)
 
