@@ -53,6 +53,7 @@ class Mapping(_Part):
     id_pattern: str = Field("", description="regular expression whose first group in the column is the id")
     title: dict[str, Columns] = Field(min_length=1, description="columns by language tag")
     description: dict[str, Columns] = Field(default_factory=dict, description="columns by language tag")
+    group: str = Field("", description="what the variants of one product share")
     brand: str = ""
     category: Category | None = None
     price: Price | None = None
@@ -80,7 +81,7 @@ class Mapping(_Part):
         texts = [*self.title.values(), *self.description.values(), self.images]
         single = [self.id, self.brand, self.rating, self.review_count, self.positive_review_share]
         parts = [self.category, self.price, self.availability]
-        named = {column for columns in texts for column in columns} | {*single, self.create_time}
+        named = {column for columns in texts for column in columns} | {*single, self.group, self.create_time}
         named |= {*self.attributes.values(), *(part.column for part in parts if part)}
         named |= {self.price.currency_column} if self.price else set()
         return named - {""}

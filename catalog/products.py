@@ -22,7 +22,9 @@ def from_proto_json(values: Values) -> Product:
 
 def from_row(values: Values, mapping: Mapping) -> Product:
     """Return the product of a row read through `mapping`. Raises RowProblem."""
-    product = Product(id=_id(values, mapping), brand=text(values, mapping.brand))
+    product = Product(
+        id=_id(values, mapping), brand=text(values, mapping.brand), group_id=text(values, mapping.group)
+    )
     for language, columns in mapping.title.items():
         _put_text(product.title, language, values, columns)
     for language, columns in mapping.description.items():

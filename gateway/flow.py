@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from aisle.catalog.v1.matches_pb2 import Count, Emptiness, Facet
 from aisle.catalog.v1.product_pb2 import Product
 from aisle.catalog.v1.serving_pb2 import Stage
 from aisle.catalog.v1.user_pb2 import UserContext
@@ -19,6 +20,7 @@ from gateway.backends import Backends
 from gateway.budget import Budget
 from gateway.candidates import find_candidates
 from gateway.degradation import StageFailure
+from gateway.emptiness import why_empty
 from gateway.merge import HitPage, merge, turn
 from gateway.notes import Notes
 from gateway.order import Order, order_candidates
@@ -34,7 +36,7 @@ from runtime.state.events import ProfileStore
 
 @dataclass(frozen=True)
 class Wish:
-    """What a read asks for: `source` with its source set, and the query if there is one."""
+    """What a read asks for: `source` with all it is to find set, and the query if there is one."""
 
     source: RetrieveRequest
     surface: "Surface.ValueType"
@@ -50,9 +52,11 @@ class Answer:
 
     hits: Sequence[Hit]
     next_page_token: str
-    matched: int
     understanding: Understanding
     info: AnswerInfo
+    total: Count | None = None
+    facets: Sequence[Facet] = ()
+    emptiness: Emptiness | None = None
 
 
 class Flow:
@@ -77,9 +81,10 @@ class Flow:
 
         A later page is read off what the first one pinned; nothing is understood, found or ranked again.
         Raises InvalidArgument or NotFound when a service refuses the wish itself, and Unavailable when
-        retrieval is gone and the popular list, as far as it was ever read, cannot stand in for it.
+        retrieval is gone and the popular list, as far as it was ever read, cannot stand in for it. It never
+        can where a filter was given: a shop that asks for what is in stock must not be shown other products.
         """
-        notes, understanding = Notes(), None
+        notes, understanding, retrieved = Notes(), None, None
         with notes.clock.stage("total"):
             if wish.page.pinned is not None:
                 page = await self._later_page(wish.page.pinned, wish.page, notes)
@@ -90,9 +95,11 @@ class Flow:
         return Answer(
             hits=page.hits,
             next_page_token=page.next_page_token,
-            matched=page.matched,
             understanding=understanding or neutral(),
             info=notes.info(),
+            total=page.total,
+            facets=retrieved.facets if retrieved else (),
+            emptiness=None if page.hits else why_empty(retrieved),
         )
 
     async def _user(self, wish: Wish, notes: Notes) -> UserContext:
@@ -127,7 +134,7 @@ class Flow:
         order = await self._order(wish, user, understanding, retrieved, notes)
         try:
             with notes.clock.stage("products"):
-                return await merge(retrieved.candidates, order, retrieved.matched, wish.page, self._products)
+                return await merge(retrieved, order, wish.page, self._products)
         except StageFailure as error:
             notes.missing(Stage.STAGE_RETRIEVAL, error)
             return self._popular_page(wish, user, understanding)
@@ -173,7 +180,11 @@ class Flow:
         return answer.products
 
     def _popular_page(self, wish: Wish, user: UserContext, understanding: Understanding | None) -> HitPage:
+        if wish.source.filter.strip():
+            raise Unavailable(
+                "retrieval is gone, and without it the filter cannot be kept", retry_seconds=1.0
+            )
         if not len(self._popular):
             raise Unavailable("retrieval is gone and no popular products are known yet", retry_seconds=1.0)
         seen = {item.product_id for item in user.history}
-        return self._popular.page(wish.page, understanding, without=seen)
+        return self._popular.page(wish.page, understanding, seen, wish.source.collapse_variants)

@@ -3,9 +3,10 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+from aisle.catalog.v1.matches_pb2 import Count
 from aisle.catalog.v1.product_pb2 import Product
 from aisle.gateway.v1.gateway_pb2 import Hit, ScoreParts
-from aisle.retrieval.v1.retrieval_pb2 import Candidates
+from aisle.retrieval.v1.retrieval_pb2 import Candidates, RetrieveResponse
 from gateway.order import Order
 from gateway.pages import MOST_PAGE_SIZE, Page
 from gateway.pins import Pinned
@@ -16,33 +17,54 @@ Read = Callable[[list[str]], Awaitable[Sequence[Product]]]
 
 @dataclass(frozen=True)
 class HitPage:
-    """Hits, best first, the token of the page after them, empty on the last one, and how many matched."""
+    """Hits, best first, the token of the page after them, empty on the last one, and how many match.
+
+    `total` is None when it is not known.
+    """
 
     hits: Sequence[Hit]
     next_page_token: str
-    matched: int
+    total: Count | None = None
 
 
-async def merge(candidates: Candidates, order: Order, matched: int, page: Page, read: Read) -> HitPage:
+async def merge(retrieved: RetrieveResponse, order: Order, page: Page, read: Read) -> HitPage:
     """Return the first page; the order of all that follows it is pinned in its token."""
-    ids = candidates.products.ids
-    whole = Pinned([ids[row] for row in order.rows], list(order.scores), matched)
+    candidates = retrieved.candidates
+    ids, variants = candidates.products.ids, candidates.variants
+    whole = Pinned(
+        [ids[row] for row in order.rows],
+        list(order.scores),
+        retrieved.total if retrieved.HasField("total") else None,
+        [variants[row] for row in order.rows] if variants else (),
+    )
     places, products = await _fill(whole, page.size, read)
-    hits = [
-        Hit(product=product, score=order.scores[place], parts=_parts(candidates, order, place))
-        for place, product in zip(places, products, strict=True)
-    ]
-    return HitPage(hits, page.token(whole.after(_end(places, whole, page.size))), matched)
+    parts = [_parts(candidates, order, place) for place in places]
+    return _page(page, whole, places, products, parts)
 
 
 async def turn(pinned: Pinned, page: Page, read: Read) -> HitPage:
     """Return a later page: the products that were pinned, as they are now. Scores are those of then."""
     places, products = await _fill(pinned, page.size, read)
+    return _page(page, pinned, places, products, [None] * len(places))
+
+
+def _page(
+    page: Page,
+    pinned: Pinned,
+    places: Sequence[int],
+    products: Sequence[Product],
+    parts: Sequence[ScoreParts | None],
+) -> HitPage:
     hits = [
-        Hit(product=product, score=pinned.scores[place])
-        for place, product in zip(places, products, strict=True)
+        Hit(
+            product=product,
+            score=pinned.scores[place],
+            parts=part,
+            variants=pinned.variants[place] if pinned.variants else 0,
+        )
+        for place, product, part in zip(places, products, parts, strict=True)
     ]
-    return HitPage(hits, page.token(pinned.after(_end(places, pinned, page.size))), pinned.matched)
+    return HitPage(hits, page.token(pinned.after(_end(places, pinned, page.size))), pinned.total)
 
 
 async def _fill(pinned: Pinned, size: int, read: Read) -> tuple[list[int], list[Product]]:

@@ -62,21 +62,37 @@ class PopularList:
             await self.refresh()
             await asyncio.sleep(seconds if self._products else min(seconds, _RETRY_SECONDS))
 
-    def page(self, page: Page, understanding: Understanding | None, without: Collection[str]) -> HitPage:
-        """Return the first page of the list without some products, those of the query's category first."""
+    def page(
+        self,
+        page: Page,
+        understanding: Understanding | None,
+        without: Collection[str],
+        collapse_variants: bool = False,
+    ) -> HitPage:
+        """Return the first page of the list without some products, those of the query's category first.
+
+        With `collapse_variants` only the most popular product of a group is shown.
+        """
         category = _category(understanding)
         allowed = [product for product in self._products if product.id not in without]
         ordered = sorted(allowed, key=lambda product: not _belongs(product, category))
+        if collapse_variants:
+            ordered = _first_of_each_group(ordered)
         hits = [
             Hit(product=product, score=1 / rank, parts=ScoreParts(channel_ranks={"popular": rank}))
             for rank, product in enumerate(ordered, start=1)
         ]
-        whole = Pinned([hit.product.id for hit in hits], [hit.score for hit in hits], len(self))
-        return HitPage(hits[: page.size], page.token(whole.after(page.size)), len(self))
+        whole = Pinned([hit.product.id for hit in hits], [hit.score for hit in hits])
+        return HitPage(hits[: page.size], page.token(whole.after(page.size)))
 
     def held(self, ids: Collection[str]) -> list[Product]:
         """Return those of the products with `ids` that are in the list."""
         return [product for product in self._products if product.id in ids]
+
+
+def _first_of_each_group(products: Sequence[Product]) -> list[Product]:
+    groups = {product.group_id: product for product in reversed(products)}
+    return [each for each in products if not each.group_id or groups[each.group_id] is each]
 
 
 def _category(understanding: Understanding | None) -> str:

@@ -23,12 +23,21 @@ async def search(flow: Flow, request: SearchRequest) -> SearchResponse:
     check_optional_id(violations, "user_id", request.user_id)
     check_recent_queries(violations, "recent_queries", request.recent_queries)
     page = read_page(
-        violations, request.page_size, request.page_token, "Search", request.query, request.user_id
+        violations,
+        request.page_size,
+        request.page_token,
+        *("Search", request.query, request.user_id, request.filter, str(request.collapse_variants)),
     )
     violations.raise_if_any()
     answer = await flow.answer(
         Wish(
-            source=RetrieveRequest(query=request.query),
+            source=RetrieveRequest(
+                query=request.query,
+                filter=request.filter,
+                facets=request.facets,
+                facet_limit=request.facet_limit,
+                collapse_variants=request.collapse_variants,
+            ),
             surface=Surface.SURFACE_SEARCH,
             page=page,
             user_id=request.user_id,
@@ -39,9 +48,11 @@ async def search(flow: Flow, request: SearchRequest) -> SearchResponse:
     return SearchResponse(
         hits=answer.hits,
         next_page_token=answer.next_page_token,
-        matched=answer.matched,
         understanding=answer.understanding,
         info=answer.info,
+        total=answer.total,
+        facets=answer.facets,
+        emptiness=answer.emptiness,
     )
 
 
@@ -49,17 +60,24 @@ async def recommend(flow: Flow, request: RecommendRequest) -> RecommendResponse:
     """Answer with products for a user; raises InvalidArgument naming every wrong field."""
     violations = Violations()
     check_optional_id(violations, "user_id", request.user_id)
-    page = read_page(violations, request.page_size, request.page_token, "Recommend", request.user_id)
+    page = read_page(
+        violations, request.page_size, request.page_token, "Recommend", request.user_id, request.filter
+    )
     violations.raise_if_any()
     answer = await flow.answer(
         Wish(
-            source=RetrieveRequest(for_user=ForUser()),
+            source=RetrieveRequest(for_user=ForUser(), filter=request.filter),
             surface=Surface.SURFACE_HOME,
             page=page,
             user_id=request.user_id,
         )
     )
-    return RecommendResponse(hits=answer.hits, next_page_token=answer.next_page_token, info=answer.info)
+    return RecommendResponse(
+        hits=answer.hits,
+        next_page_token=answer.next_page_token,
+        info=answer.info,
+        emptiness=answer.emptiness,
+    )
 
 
 async def find_similar(flow: Flow, request: FindSimilarRequest) -> FindSimilarResponse:
@@ -68,15 +86,23 @@ async def find_similar(flow: Flow, request: FindSimilarRequest) -> FindSimilarRe
     check_id(violations, "product_id", request.product_id)
     check_optional_id(violations, "user_id", request.user_id)
     page = read_page(
-        violations, request.page_size, request.page_token, "FindSimilar", request.product_id, request.user_id
+        violations,
+        request.page_size,
+        request.page_token,
+        *("FindSimilar", request.product_id, request.user_id, request.filter),
     )
     violations.raise_if_any()
     answer = await flow.answer(
         Wish(
-            source=RetrieveRequest(similar_to=request.product_id),
+            source=RetrieveRequest(similar_to=request.product_id, filter=request.filter),
             surface=Surface.SURFACE_SIMILAR,
             page=page,
             user_id=request.user_id,
         )
     )
-    return FindSimilarResponse(hits=answer.hits, next_page_token=answer.next_page_token, info=answer.info)
+    return FindSimilarResponse(
+        hits=answer.hits,
+        next_page_token=answer.next_page_token,
+        info=answer.info,
+        emptiness=answer.emptiness,
+    )

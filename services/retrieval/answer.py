@@ -12,20 +12,26 @@ from services.retrieval.fusion import Rows, Scores
 from services.retrieval.history import taste
 from services.retrieval.inner_products import inner_products
 from services.retrieval.rows import CatalogRows
+from services.retrieval.selection import Selected
 
 
 @dataclass(frozen=True)
 class Retrieved:
     """An answer of the index.
 
-    `matched` counts the products that any channel found before the cut at the limit; `history` holds the
+    `selected` says what of the matches was let through before the cut at the limit; `history` holds the
     known products of the history in the order asked; `seconds` says how long each stage took.
     """
 
     candidates: Candidates
     history: ProductColumns
-    matched: int
+    selected: Selected
     seconds: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def matched(self) -> int:
+        """Number of products that match and are let through, before the cut at the limit."""
+        return self.selected.total.value
 
 
 @dataclass(frozen=True)

@@ -1,17 +1,26 @@
-"""What ranking needs to know of every product, kept as columns."""
+"""What ranking, filters and facets need to know of every product, kept as columns."""
 
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from aisle.catalog.v1.columns_pb2 import DictionaryColumn, ProductColumns
+from aisle.catalog.v1.columns_pb2 import ProductColumns
 from aisle.catalog.v1.product_pb2 import Availability, Product
+from services.retrieval.values import ValuesColumn
+
+MOST_LEVELS = 9
+AVAILABILITIES = {
+    Availability.AVAILABILITY_UNSPECIFIED: "in_stock",  # not told is treated as in stock
+    Availability.AVAILABILITY_IN_STOCK: "in_stock",
+    Availability.AVAILABILITY_OUT_OF_STOCK: "out_of_stock",
+    Availability.AVAILABILITY_PREORDER: "preorder",
+}
 
 _FIRST_CAPACITY = 1024
 _NUMBERS = np.dtype(
     [
-        ("price", np.float32),
+        ("price", np.float64),
         ("rating", np.float32),
         ("review_count", np.int32),
         ("positive_review_share", np.float32),
@@ -21,54 +30,16 @@ _NUMBERS = np.dtype(
 )
 
 
-class StringColumn:
-    """One string per row, each distinct one kept once; −1 stands for none."""
-
-    def __init__(self) -> None:
-        self._values: list[str] = []
-        self._codes: dict[str, int] = {}
-        self._rows = np.full(_FIRST_CAPACITY, -1, np.int32)
-
-    def put(self, row: int, value: str) -> None:
-        """Store `value` at `row`; an empty one is none."""
-        if row >= self._rows.size:
-            grown = np.full(max(row + 1, 2 * self._rows.size), -1, np.int32)
-            grown[: self._rows.size] = self._rows
-            self._rows = grown
-        self._rows[row] = self._code(value) if value else -1
-
-    def move(self, source: int, target: int) -> None:
-        """Copy row `source` to row `target`."""
-        self.put(target, self._value(source))
-
-    def take(self, rows: NDArray[np.intp]) -> DictionaryColumn:
-        """Return the strings of `rows`."""
-        inside = rows < self._rows.size
-        codes = np.where(inside, self._rows[np.where(inside, rows, 0)], -1)
-        distinct, indices = np.unique(codes, return_inverse=True)
-        absent = int(distinct.size > 0 and distinct[0] < 0)
-        values = [self._values[code] for code in distinct[absent:]]
-        return DictionaryColumn(values=values, indices=(indices - absent).tolist())
-
-    def _value(self, row: int) -> str:
-        code = self._rows[row] if row < self._rows.size else -1
-        return self._values[code] if code >= 0 else ""
-
-    def _code(self, value: str) -> int:
-        code = self._codes.setdefault(value, len(self._values))
-        if code == len(self._values):
-            self._values.append(value)
-        return code
-
-
 class ColumnStore:
     """The columns of rows 0 … n − 1. Not thread-safe: changes and reads must not overlap."""
 
     def __init__(self) -> None:
         self._numbers = np.zeros(_FIRST_CAPACITY, _NUMBERS)
-        self._brands = StringColumn()
-        self._categories = StringColumn()
-        self._attributes: dict[str, StringColumn] = {}
+        self._brands = ValuesColumn()
+        self._categories = ValuesColumn()
+        self._attributes: dict[str, ValuesColumn] = {}
+        self._levels: list[ValuesColumn] = []
+        self._others = {name: ValuesColumn() for name in ("availability", "currency", "group")}
 
     def put(self, row: int, product: Product) -> None:
         """Store what `product` says at `row`."""
@@ -82,14 +53,17 @@ class ColumnStore:
             product.create_time.seconds,
             product.availability != Availability.AVAILABILITY_OUT_OF_STOCK,
         )
-        self._brands.put(row, product.brand)
-        self._categories.put(row, "/".join(product.category_path))
+        self._brands.put(row, (product.brand,))
+        self._put_category(row, product.category_path)
         self._put_attributes(row, product)
+        self._others["availability"].put(row, (AVAILABILITIES[product.availability],))
+        self._others["currency"].put(row, (product.price.currency_code,))
+        self._others["group"].put(row, (product.group_id,))
 
     def move(self, source: int, target: int) -> None:
         """Copy row `source` to row `target`."""
         self._numbers[target] = self._numbers[source]
-        for column in self._strings():
+        for column in self._columns():
             column.move(source, target)
 
     def take(self, ids: list[str], rows: NDArray[np.intp]) -> ProductColumns:
@@ -113,12 +87,40 @@ class ColumnStore:
         """Return the numeric columns of rows 0 … `rows` − 1 as one structured array [rows]."""
         return self._numbers[:rows]
 
-    def _put_attributes(self, row: int, product: Product) -> None:
-        first = {key: held.values[0] for key, held in product.attributes.items() if held.values}
-        for key in first.keys() - self._attributes.keys():
-            self._attributes[key] = StringColumn()
-        for key, column in self._attributes.items():
-            column.put(row, first.get(key, ""))
+    def texts(self, name: str) -> ValuesColumn:
+        """Return the column "brand", "category" (whole paths), "availability", "currency" or "group"."""
+        named = {"brand": self._brands, "category": self._categories, **self._others}
+        return named[name]
 
-    def _strings(self) -> Iterable[StringColumn]:
-        return (self._brands, self._categories, *self._attributes.values())
+    @property
+    def levels(self) -> Sequence[ValuesColumn]:
+        """By level of the category tree from the root, at most nine: the paths cut there, "clothing/t-shirt".
+
+        A product whose path is shorter has none.
+        """
+        return self._levels
+
+    @property
+    def attributes(self) -> dict[str, ValuesColumn]:
+        """The column of every attribute key that any product ever had."""
+        return self._attributes
+
+    def _put_category(self, row: int, path: Sequence[str]) -> None:
+        self._categories.put(row, ("/".join(path),))
+        depth = min(len(path), MOST_LEVELS)
+        self._levels += [ValuesColumn() for _ in range(depth - len(self._levels))]
+        for level, column in enumerate(self._levels, start=1):
+            column.put(row, ("/".join(path[:level]),) if level <= depth else ())
+
+    def _put_attributes(self, row: int, product: Product) -> None:
+        for key in product.attributes.keys() - self._attributes.keys():
+            self._attributes[key] = ValuesColumn()
+        held = {key: values.values for key, values in product.attributes.items()}
+        for key, column in self._attributes.items():
+            column.put(row, held.get(key, ()))
+
+    def _columns(self) -> Iterator[ValuesColumn]:
+        yield from (self._brands, self._categories)
+        yield from self._levels
+        yield from self._attributes.values()
+        yield from self._others.values()

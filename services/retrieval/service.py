@@ -20,6 +20,7 @@ from runtime.serving.errors import DeadlineExceeded, NotFound, Overloaded
 from services.retrieval.catalog import Catalog
 from services.retrieval.encoder import Encoder
 from services.retrieval.index import Retrieved
+from services.retrieval.selection import Selection
 from services.retrieval.validation import check_ids, check_products, check_retrieve
 
 logger = get_logger(__name__)
@@ -43,19 +44,21 @@ class RetrievalServicer(RetrievalServiceServicer):
 
     async def Retrieve(self, request: messages.RetrieveRequest, context: Any) -> messages.RetrieveResponse:
         """Find candidates."""
-        check_retrieve(request)
+        wish = check_retrieve(request)
         clock = StageClock()
         source = request.WhichOneof("source")
         if source == "query":
-            found, degraded = await self._search(request, clock)
+            found, degraded = await self._search(request, wish, clock)
         else:
-            found, degraded = await self._recommend(request), ""
+            found, degraded = await self._recommend(request, wish), ""
         for stage, seconds in found.seconds.items():
             clock.record(f"retrieval/{stage}", seconds)
         return messages.RetrieveResponse(
             candidates=found.candidates,
             history=found.history,
-            matched=found.matched,
+            total=found.selected.total,
+            facets=found.selected.facets,
+            emptiness=found.selected.emptiness,
             degraded=[Degradation(stage=Stage.STAGE_DENSE, reason=degraded)] if degraded else [],
             models=[] if degraded else [self._encoder.version],
             stages=clock.times,
@@ -94,7 +97,9 @@ class RetrievalServicer(RetrievalServiceServicer):
             dimension=self._encoder.dimension,
         )
 
-    async def _search(self, request: messages.RetrieveRequest, clock: StageClock) -> tuple[Retrieved, str]:
+    async def _search(
+        self, request: messages.RetrieveRequest, wish: Selection, clock: StageClock
+    ) -> tuple[Retrieved, str]:
         """Return candidates for a query, and why the dense channel is missing if it is."""
         index = self._catalog.index
         words = asyncio.ensure_future(self._catalog.search(partial(index.match_words, request.query)))
@@ -103,7 +108,7 @@ class RetrievalServicer(RetrievalServiceServicer):
         finally:
             lexical = await words
         limit, history = request.limit or _DEFAULT_LIMIT, list(request.history_ids)
-        search = partial(index.search, request.query, embedding, limit, history, lexical)
+        search = partial(index.search, request.query, embedding, limit, history, lexical, wish=wish)
         return await self._catalog.search(search), degraded
 
     async def _embed(self, products: Sequence[Product]) -> NDArray[np.float32]:
@@ -137,12 +142,13 @@ class RetrievalServicer(RetrievalServiceServicer):
         DEGRADED.labels("dense", reason).inc()
         return None, f"{reason}: {_WORDS[reason]}"
 
-    async def _recommend(self, request: messages.RetrieveRequest) -> Retrieved:
+    async def _recommend(self, request: messages.RetrieveRequest, wish: Selection) -> Retrieved:
         index, history = self._catalog.index, list(request.history_ids)
         limit = request.limit or _DEFAULT_LIMIT
         if request.WhichOneof("source") == "for_user":
-            return await self._catalog.search(partial(index.for_user, history, limit))
+            return await self._catalog.search(partial(index.for_user, history, limit, wish=wish))
         try:
-            return await self._catalog.search(partial(index.similar_to, request.similar_to, limit, history))
+            find = partial(index.similar_to, request.similar_to, limit, history, wish=wish)
+            return await self._catalog.search(find)
         except KeyError as error:
             raise NotFound(f"the catalogue holds no product {request.similar_to!r}") from error

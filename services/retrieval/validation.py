@@ -8,12 +8,17 @@ from collections.abc import Sequence
 from aisle.catalog.v1.product_pb2 import Availability, Product
 from aisle.retrieval.v1.retrieval_pb2 import RetrieveRequest
 from runtime.serving.errors import Violations
+from services.retrieval.filters.parsing import parse
+from services.retrieval.filters.problems import FilterError
 from services.retrieval.packing import pack
+from services.retrieval.selection import DEFAULT_FACET_LIMIT, Selection
 
 _MOST_QUERY_CHARACTERS = 512
 _MOST_ID_BYTES = 128
 _MOST_HISTORY = 50
 _MOST_CANDIDATES = 1000
+_MOST_FACETS = 20
+_MOST_FACET_VALUES = 100
 _MOST_IDS = 1000
 _MOST_PRODUCTS = 256
 _MOST_TITLE_CHARACTERS = 2_000
@@ -24,8 +29,8 @@ _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 _INVISIBLE_CATEGORIES = ("Cf", "Zs", "Zl", "Zp")
 
 
-def check_retrieve(request: RetrieveRequest) -> None:
-    """Raise InvalidArgument unless `request` keeps the limits of its proto."""
+def check_retrieve(request: RetrieveRequest) -> Selection:
+    """Return what of the matches `request` wants. Raises InvalidArgument past the limits of its proto."""
     wrong = Violations()
     source = request.WhichOneof("source")
     if source is None:
@@ -38,7 +43,9 @@ def check_retrieve(request: RetrieveRequest) -> None:
         wrong.add("history_ids", f"must be at most {_MOST_HISTORY}, got {len(request.history_ids)}")
     if not 0 <= request.limit <= _MOST_CANDIDATES:
         wrong.add("limit", f"must be 0 to {_MOST_CANDIDATES}, got {request.limit}")
+    wish = _selection(wrong, request)
     wrong.raise_if_any()
+    return wish
 
 
 def check_ids(ids: Sequence[str]) -> None:
@@ -67,6 +74,24 @@ def check_products(products: Sequence[Product]) -> None:
     wrong.raise_if_any()
 
 
+def _selection(wrong: Violations, request: RetrieveRequest) -> Selection:
+    if len(request.facets) > _MOST_FACETS:
+        wrong.add("facets", f"must be at most {_MOST_FACETS}, got {len(request.facets)}")
+    if not 0 <= request.facet_limit <= _MOST_FACET_VALUES:
+        wrong.add("facet_limit", f"must be 0 to {_MOST_FACET_VALUES}, got {request.facet_limit}")
+    tree = None
+    try:
+        tree = parse(request.filter)
+    except FilterError as error:
+        wrong.add("filter", str(error))
+    return Selection(
+        filter=tree,
+        facets=tuple(dict.fromkeys(request.facets[:_MOST_FACETS])),
+        facet_limit=request.facet_limit or DEFAULT_FACET_LIMIT,
+        collapse_variants=request.collapse_variants,
+    )
+
+
 def _check_query(wrong: Violations, query: str) -> None:
     if len(query) > _MOST_QUERY_CHARACTERS:
         wrong.add("query", f"must be at most {_MOST_QUERY_CHARACTERS} characters, got {len(query)}")
@@ -86,6 +111,8 @@ def _check_id(wrong: Violations, field: str, product_id: str) -> None:
 
 def _check_product(wrong: Violations, field: str, product: Product) -> None:
     _check_id(wrong, f"{field}.id", product.id)
+    if product.group_id:
+        _check_id(wrong, f"{field}.group_id", product.group_id)
     _check_texts(wrong, field, product)
     _check_numbers(wrong, field, product)
     if product.availability not in Availability.values():

@@ -6,6 +6,7 @@ from typing import Any
 import grpc
 
 from aisle.catalog.v1.columns_pb2 import ProductColumns
+from aisle.catalog.v1.matches_pb2 import Count
 from aisle.catalog.v1.product_pb2 import Product
 from aisle.catalog.v1.serving_pb2 import Degradation
 from aisle.intent.v1.intent_pb2 import LabelProbability, Understanding, UnderstandResponse
@@ -48,7 +49,9 @@ class ScriptedServices(IntentServiceServicer, RetrievalServiceServicer, RankingS
         columns = ProductColumns(ids=[f"p{row}" for row in range(N)])
         fused = [float(N - row) for row in range(N)]
         candidates = Candidates(products=columns, fused_scores=fused, history_affinities=[0.0] * N)
-        return RetrieveResponse(candidates=candidates, matched=N, degraded=self.degraded)
+        return RetrieveResponse(
+            candidates=candidates, total=Count(value=N, lower=N, upper=N, exact=True), degraded=self.degraded
+        )
 
     async def GetProducts(self, request: GetProductsRequest, context: Any) -> GetProductsResponse:
         await self._fail("GetProducts", context)

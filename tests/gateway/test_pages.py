@@ -7,6 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from aisle.catalog.v1.matches_pb2 import Count
 from gateway.pages import Page, read_page
 from gateway.pins import MOST_PINNED, Pinned, unpack
 from runtime.serving.errors import InvalidArgument, Violations
@@ -14,12 +15,20 @@ from runtime.serving.errors import InvalidArgument, Violations
 fields = st.tuples(st.text(max_size=40), st.text(max_size=40))
 sizes = st.integers(1, 100)
 _visible = st.text(st.characters(codec="utf-8", categories=["L", "N", "P", "So"]), min_size=1, max_size=30)
+_numbers = st.integers(0, 2**31 - 1)
+_counts = st.builds(Count, value=_numbers, lower=_numbers, upper=_numbers, exact=st.booleans())
 rests = st.builds(
-    lambda rows, matched: Pinned([each for each, _ in rows], [score for _, score in rows], matched),
-    st.lists(st.tuples(_visible, st.floats(width=32, allow_nan=False)), min_size=1, max_size=20),
-    st.integers(0, 2**32 - 1),
+    lambda rows, total, collapsed: Pinned(
+        [each for each, _, _ in rows],
+        [score for _, score, _ in rows],
+        total,
+        [variants for _, _, variants in rows] if collapsed else [],
+    ),
+    st.lists(st.tuples(_visible, st.floats(width=32, allow_nan=False), _numbers), min_size=1, max_size=20),
+    st.none() | _counts.filter(lambda count: count.ByteSize() > 0),
+    st.booleans(),
 )
-REST = Pinned(["a", "b"], [1.0, 0.5], 7)
+REST = Pinned(["a", "b"], [1.0, 0.5], Count(value=7, lower=7, upper=7, exact=True), [])
 
 
 def _read(size: int, token: str, *request: str) -> Page:
@@ -49,13 +58,13 @@ def test_nothing_left_is_no_token() -> None:
 
 
 def test_token_of_a_usual_answer_fits_an_address() -> None:
-    rest = Pinned([f"B0{n * 7919 % 10**8:08d}" for n in range(190)], [1 / (n + 1) for n in range(190)], 9999)
+    rest = Pinned([f"B0{n * 7919 % 10**8:08d}" for n in range(190)], [1 / (n + 1) for n in range(190)])
     assert len(_read(10, "", "q").token(rest)) < 2500
 
 
 def test_longest_answer_has_a_token() -> None:
     ids = [f"{n:04d}" + chr(0x4E00 + n) * 41 for n in range(MOST_PINNED)]
-    rest = Pinned(ids, [float(n) for n in range(MOST_PINNED)], MOST_PINNED)
+    rest = Pinned(ids, [float(n) for n in range(MOST_PINNED)], None, [9] * MOST_PINNED)
     assert _read(10, _read(10, "", "q").token(rest), "q").pinned == rest
 
 

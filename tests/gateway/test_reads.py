@@ -47,7 +47,7 @@ async def test_search_answers_with_every_model_and_every_stage(gateway: Any, que
     assert {"intent", "retrieval", "ranking", "products", "total"} <= _stages(answer)
     assert all(time.seconds >= 0 for time in answer.info.stages)
     assert sum(intent.probability for intent in answer.understanding.intents) == pytest.approx(1, abs=1e-3)
-    assert answer.matched >= len(answer.hits)
+    assert answer.total.value >= len(answer.hits)
     scores = [hit.score for hit in answer.hits]
     assert scores == sorted(scores, reverse=True)
 
@@ -99,7 +99,7 @@ async def test_later_page_is_the_pinned_one_though_feedback_has_changed_the_orde
     request.page_token = pinned.next_page_token
     later = await gateway.Search(request)
     assert _ids(pinned) + _ids(later) == whole[:40]
-    assert later.matched == pinned.matched
+    assert later.total == pinned.total
     assert _stages(later) == {"products", "total"}
 
 

@@ -54,7 +54,7 @@ async def _error(awaitable: Any) -> grpc.aio.AioRpcError:
 async def test_both_languages_find_the_same_product(stub: Any, query: str) -> None:
     answer = await stub.Retrieve(RetrieveRequest(query=query))
     assert ids_of(answer)[0] == "black-shirt"
-    assert len(ids_of(answer)) == answer.matched == len(PRODUCTS)
+    assert len(ids_of(answer)) == answer.total.value == len(PRODUCTS)
     assert not answer.degraded
     assert [model.name for model in answer.models] == ["retriever"]
     assert [channel.channel for channel in answer.candidates.channels] == ["lexical", "dense"]

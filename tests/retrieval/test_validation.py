@@ -13,7 +13,7 @@ from services.retrieval.validation import check_ids, check_products, check_retri
 from tests.retrieval.builders import product
 
 
-def _refused(check: Callable[[], None]) -> dict[str, str]:
+def _refused(check: Callable[[], object]) -> dict[str, str]:
     with pytest.raises(InvalidArgument) as caught:
         check()
     return caught.value.fields
