@@ -84,6 +84,7 @@ def milvus_lite(searched: SearchSet) -> Iterator[tuple[MilvusClient, dict[str, f
             rows = range(0, len(searched.products), _INSERTED_AT_ONCE)
             for first in tqdm(rows, desc="milvus-lite: loading", leave=False):
                 client.insert("peer", _rows(searched, first, first + _INSERTED_AT_ONCE))
+            client.flush("peer")  # graphs are built of what is flushed; the rest is walked row by row
             client.load_collection("peer")
             yield client, _cost(start, before)
         finally:

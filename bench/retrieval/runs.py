@@ -10,7 +10,7 @@ from bench.retrieval.sets import SearchSet
 
 _NEAREST = 100
 _MILVUS_PRODUCTS = 10_000  # it walks every row in Python: more take minutes to load and .2 s a search
-_MILVUS_QUERIES = 100
+_MILVUS_QUERIES = 40
 _FLAT_QUERIES = 200
 _ROUNDS = 5  # of all queries, so that a p99 is of thousands of samples
 
