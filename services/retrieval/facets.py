@@ -34,16 +34,11 @@ def facet(name: str, limit: int, catalog: CatalogRows, mask: Mask, unseen: int =
 
 
 def _values(name: str, limit: int, column: ValuesColumn, mask: Mask, unseen: int) -> Facet:
-    counts = column.counts(mask)
-    held = [(-int(counts[value]), column.spelling(value)) for value in np.flatnonzero(counts).tolist()]
-    listed = sorted(held)[:limit]
-    rest = mask & column.present(mask.size)
-    for _, text in listed:
-        rest &= ~column.holding(text, mask.size)
+    listed, other = column.tally(mask, limit)
     return Facet(
         field=name,
-        values=[FacetValue(value=text, count=count(-negative, unseen)) for negative, text in listed],
-        other=count(int(rest.sum()), unseen),
+        values=[FacetValue(value=text, count=count(held, unseen)) for text, held in listed],
+        other=count(other, unseen),
     )
 
 

@@ -86,9 +86,19 @@ class Finder:
         pool, matching = scored.pool, cuts.by_words(words.scores)
         matching[pool.rows] = cuts.matching(scored.lexical, scored.dense, pool.fused)
         unseen = n - int(np.count_nonzero(matching)) if pool.rows.size < n else 0
-        matching = _both(matching, ask.allowed)
-        selected = select(self._rows, ask.wish, conditions, matching, self._spread_out(pool), unseen=unseen)
+        selected = select(
+            self._rows,
+            ask.wish,
+            conditions,
+            _both(matching, ask.allowed),
+            self._spread_out(pool),
+            beside=_both(np.ones(n, np.bool_), ask.allowed),
+            unseen=unseen,
+        )
         places = _best_of(np.flatnonzero(selected.kept[pool.rows]), pool.fused, ask.limit)
+        if places.size < ask.limit:
+            others = np.flatnonzero(selected.others[pool.rows])
+            places = np.concatenate([places, _best_of(others, pool.fused, ask.limit - places.size)])
         places = _joined(places, np.searchsorted(pool.rows, shown), pool.fused)
         answer = self._answer(pool, places, ask, selected)
         fuse_seconds = time.perf_counter() - start - dense_seconds

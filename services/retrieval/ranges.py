@@ -1,6 +1,5 @@
 """Numbers of a field in a few ranges with round bounds."""
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,6 +9,7 @@ from aisle.catalog.v1.matches_pb2 import FacetRange
 from services.retrieval.counting import count
 
 _STARS = (1.0, 2.0, 3.0, 4.0)
+_STEPS = (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10)
 
 
 def star_bounds() -> Sequence[float]:
@@ -43,8 +43,7 @@ def ranges(numbers: NDArray[np.floating], bounds: Sequence[float], unseen: int) 
 def _round(number: float) -> float:
     if number <= 0:
         return 0.0
-    power = math.floor(math.log10(number))
-    steps = (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10)
     # By way of text: 12 × 10⁻¹ is 1.2000000000000002.
-    nearest = min(steps, key=lambda step: abs(step - number / 10.0**power))
+    mantissa, power = f"{number:.6e}".split("e")
+    nearest = min(_STEPS, key=lambda step: abs(step - float(mantissa)))
     return float(f"{nearest}e{power}")

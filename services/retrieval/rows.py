@@ -13,7 +13,7 @@ from services.retrieval.fusion import Rows
 from services.retrieval.lexical import LexicalIndex, Places
 from services.retrieval.locking import ReadWriteLock
 from services.retrieval.text import lexical_fields, passage, terms_of
-from services.retrieval.vectors import VectorIndex
+from services.retrieval.vectors import EXACT_ROWS, VectorIndex
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,9 @@ class CatalogRows:
     Not thread-safe: changes and reads must not overlap.
     """
 
-    def __init__(self, dimension: int, lock: ReadWriteLock, exact_rows: int) -> None:
+    def __init__(
+        self, dimension: int, lock: ReadWriteLock | None = None, exact_rows: int = EXACT_ROWS
+    ) -> None:
         self.vectors = VectorIndex(dimension, lock, exact_rows)
         self.lexical = LexicalIndex()
         self.columns = ColumnStore()

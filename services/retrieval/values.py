@@ -96,16 +96,24 @@ class ValuesColumn:
         mask: Mask = self.combinations(rows) >= 0
         return mask
 
-    def counts(self, mask: Mask) -> NDArray[np.int64]:
-        """Return in how many rows of `mask`, bool [rows], each value occurs: int64 [values]."""
-        codes = self.combinations(mask.size)[mask]
-        of_combination = np.bincount(codes[codes >= 0], minlength=len(self._combinations))
-        weights = of_combination[self._owners.view]
-        return np.bincount(self._members.view, weights, minlength=len(self._values)).astype(np.int64)
+    def tally(self, mask: Mask, limit: int) -> tuple[list[tuple[str, int]], int]:
+        """Return the `limit` most frequent values of the rows in `mask`, bool [n], each with its rows.
 
-    def spelling(self, value: int) -> str:
-        """Return how a value is shown."""
-        return self._spellings[value]
+        Equal ones come in alphabetical order. The other number is that of the rows that have a value but none
+        of these.
+        """
+        codes = self._rows[: mask.size][mask[: self._rows.size]]
+        of_combination = np.bincount(codes[codes >= 0], minlength=len(self._combinations))
+        held = of_combination[self._owners.view]
+        counts = np.bincount(self._members.view, held, minlength=len(self._values))
+        order = sorted(
+            np.flatnonzero(counts).tolist(), key=lambda each: (-counts[each], self._spellings[each])
+        )
+        for value in order[:limit]:
+            of_combination[self._holders[value]] = 0
+        return [(self._spellings[each], int(counts[each])) for each in order[:limit]], int(
+            of_combination.sum()
+        )
 
     def _at(self, rows: NDArray[np.intp]) -> Codes:
         if rows.size and rows.max() < self._rows.size:

@@ -18,6 +18,7 @@ MAPPING = """
 id: sku
 title: {en: name, zh: 名称}
 description: {en: [about, bullets]}
+group: model
 brand: maker
 category: {column: path, separator: " > "}
 price: {column: cost, currency: CNY}
@@ -34,6 +35,7 @@ ROW: dict[str, Any] = {
     "名称": "红色鞋",
     "about": "Soft.",
     "bullets": "Light.",
+    "model": "trainer-7",
     "maker": "Strideon",
     "path": "shoes > trainers",
     "cost": "1,299.5",
@@ -76,7 +78,7 @@ def _read(path: Path, mapping: Mapping | None = None) -> list[Product | Rejected
 def test_every_format_gives_the_same_product(name: str, tmp_path: Path, mapping: Mapping) -> None:
     (product,) = _read(_write(tmp_path / name, [ROW]), mapping)
     assert isinstance(product, Product)
-    assert (product.id, product.brand) == ("A1", "Strideon")
+    assert (product.id, product.brand, product.group_id) == ("A1", "Strideon", "trainer-7")
     assert dict(product.title) == {"en": "Red shoe", "zh": "红色鞋"}
     assert product.description["en"] == "Soft. Light."
     assert list(product.category_path) == ["shoes", "trainers"]

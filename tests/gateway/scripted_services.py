@@ -35,6 +35,7 @@ class ScriptedServices(IntentServiceServicer, RetrievalServiceServicer, RankingS
     categories: list[LabelProbability] = field(default_factory=list)
     degraded: list[Degradation] = field(default_factory=list)
     deleted: set[str] = field(default_factory=set)
+    groups: dict[str, str] = field(default_factory=dict)
 
     async def _fail(self, method: str, context: Any) -> None:
         if method in self.failures:
@@ -56,7 +57,11 @@ class ScriptedServices(IntentServiceServicer, RetrievalServiceServicer, RankingS
     async def GetProducts(self, request: GetProductsRequest, context: Any) -> GetProductsResponse:
         await self._fail("GetProducts", context)
         products = [
-            Product(id=each, category_path=["shoe" if each in ("p3", "p5") else "coat"])
+            Product(
+                id=each,
+                category_path=["shoe" if each in ("p3", "p5") else "coat"],
+                group_id=self.groups.get(each, ""),
+            )
             for each in request.ids
             if each not in self.deleted
         ]

@@ -72,6 +72,15 @@ BAD = {
     "page size 1e9": _search("page_size", page_size=10**9),
     "page token of nobody": _search("page_token", page_token="AQAAAAB_nonsense-nonsense"),
     "page token that is no token": _search("page_token", page_token="第二页"),
+    "broken filter": _search("filter", filter="price <"),
+    "unknown field in a filter": _search("filter", filter="colour = black"),
+    "text for a number in a filter": _search("filter", filter="price < NaN"),
+    "1 MB filter": _search("filter", filter="a" * 1_000_000),
+    "emoji alone as a filter": _search("filter", filter="👕"),
+    "unknown facet": _search("facets", facets=["colour"]),
+    "too many facets": _search("facets", facets=["brand"] * 21),
+    "facet limit 1e9": _search("facet_limit", facet_limit=10**9),
+    "recommend, broken filter": Bad("Recommend", messages.RecommendRequest(filter="(a=1"), ("filter",)),
     "several fields at once": _search(
         "query", "user_id", "page_size", query="", user_id="\x00", page_size=-1
     ),
@@ -90,6 +99,7 @@ BAD = {
     "too many products": _upsert("products", *(_product() for _ in range(257))),
     "product without an id": _upsert("products[0].id", _product(id="")),
     "product without a title": _upsert("products[0].title", _product(title={})),
+    "group id too long": _upsert("products[0].group_id", _product(group_id="x" * 129)),
     "same id twice": _upsert("products[1].id", _product(id="twin"), _product(id="twin")),
     "NaN price": _upsert(_PRICE, _priced(math.nan)),
     "infinite price": _upsert(_PRICE, _priced(math.inf)),

@@ -210,6 +210,30 @@ async def test_popular_products_of_the_querys_category_come_first(
     assert _ids(await flow.answer(_wish())) == ["p0", "p1", "p2"]
 
 
+@pytest.mark.parametrize("method", ["Retrieve", "GetProducts"])
+async def test_popular_products_do_not_stand_in_for_what_a_filter_lets_through(
+    services: Any, flow: Flow, popular: PopularList, method: str
+) -> None:
+    await popular.refresh()
+    services[0].failures[method] = grpc.StatusCode.UNAVAILABLE
+    wish = _wish()
+    wish.source.filter = "price < 100"
+    with pytest.raises(Unavailable, match="the filter cannot be kept"):
+        await flow.answer(wish)
+
+
+async def test_popular_variants_are_one_hit_when_collapsed(
+    services: Any, flow: Flow, popular: PopularList
+) -> None:
+    services[0].groups = {"p0": "g", "p1": "g"}
+    await popular.refresh()
+    services[0].failures["Retrieve"] = grpc.StatusCode.UNAVAILABLE
+    assert _ids(await flow.answer(_wish())) == ["p0", "p1", "p2"]
+    wish = _wish()
+    wish.source.collapse_variants = True
+    assert _ids(await flow.answer(wish)) == ["p0", "p2", "p3"]
+
+
 async def test_popular_list_stays_when_it_cannot_be_read_anew(
     services: Any, flow: Flow, popular: PopularList
 ) -> None:

@@ -22,6 +22,7 @@ def product(
     review_count: int = 0,
     color: str = "",
     available: bool = True,
+    group: str = "",
 ) -> Product:
     """A product of which nothing is known but what is given."""
     made = Product(
@@ -34,6 +35,7 @@ def product(
         availability=Availability.AVAILABILITY_IN_STOCK
         if available
         else Availability.AVAILABILITY_OUT_OF_STOCK,
+        group_id=group,
     )
     if price is not None:
         made.price.CopyFrom(Money(amount=price, currency_code="CNY"))

@@ -109,7 +109,7 @@ async def test_unknown_method_is_unimplemented(server: Running) -> None:
 
 
 async def test_calls_over_the_limit_are_refused_quickly_with_retry_info(stub: Any) -> None:
-    calls = [stub.Understand(UnderstandRequest(query="sleep:0.2"), timeout=5) for _ in range(20)]
+    calls = [stub.Understand(UnderstandRequest(query="sleep:1"), timeout=20) for _ in range(20)]
     results = await asyncio.gather(*calls, return_exceptions=True)
     refused = [each for each in results if isinstance(each, grpc.aio.AioRpcError)]
     assert len(refused) == 12

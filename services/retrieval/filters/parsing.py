@@ -38,9 +38,7 @@ def parse(text: str) -> Filter | None:
     than 100 terms.
     """
     if len(text) > MOST_CHARACTERS:
-        raise FilterError(
-            MOST_CHARACTERS, f"must end by here ({MOST_CHARACTERS} characters), has {len(text)}"
-        )
+        raise FilterError(MOST_CHARACTERS, f"expected the end by here, found {len(text)} characters")
     parser = _Parser(list(tokens(text)))
     return None if parser.next.kind == "end" else parser.whole()
 
