@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -40,6 +40,7 @@ class FaultyGateway(_Servicer):  # type: ignore[misc]
         self.peers: set[str] = set()
         self.events: list[UserEvent] = []
         self.delay_seconds = 0.0
+        self.handled: Callable[[], object] = lambda: None
 
     async def Recommend(self, request: RecommendRequest, context: Any) -> RecommendResponse:
         return RecommendResponse(info=AnswerInfo(models=[ModelVersion(name="ranker", version="1")]))
@@ -50,6 +51,7 @@ class FaultyGateway(_Servicer):  # type: ignore[misc]
 
     async def Search(self, request: SearchRequest, context: Any) -> SearchResponse:
         self.seen.append(request)
+        self.handled()
         self.peers.add(context.peer())
         if request.query == "refuse":
             await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "full")
