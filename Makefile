@@ -20,6 +20,8 @@ RECIPE ?= default
 GATEWAY ?=
 RATES ?=
 SETS ?=
+BENCH ?=
+REF ?=
 # Where the benchmark's queries come from: the catalogue's own, unless told otherwise.
 QUERIES ?= $(if $(filter demo,$(CATALOG)),$(SHOP),$(if $(wildcard $(CATALOG)/qrels.tsv),$(CATALOG)))
 
@@ -31,7 +33,7 @@ FINE_TUNING := $(wildcard training/*.py training/base_models/*.py training/expor
 ENCODERS := $(MODELS)/.trained-retriever $(MODELS)/.trained-intent
 TRAINED := $(MODELS)/.trained-ranker
 
-.PHONY: help setup protos shop models demo serve test lint eval bench bench-retrieval images clean
+.PHONY: help setup protos shop models demo serve test lint eval bench bench-gate bench-retrieval images clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -106,9 +108,13 @@ lint: setup ## ruff, mypy --strict, buf, manifests, rules of the folders
 eval: models ## relevance of search on real data and the demo shop (DATA=folder)
 	$(PY) -m training.evaluate --data $(DATA) --models $(MODELS) --shop $(SHOP)
 
-bench: $(if $(GATEWAY),setup,models) ## latency of searches under open-loop load (GATEWAY=host:port RATES=5,10 CATALOG=path)
+bench: $(if $(GATEWAY),setup,models) ## latency of searches under open-loop load (GATEWAY=host:port RATES=5,10 BENCH="slo --p99-ms 60")
 	$(if $(GATEWAY),,$(PY) -m deploy.local run --state $(STATE) --models $(MODELS) --catalog $(CATALOG_PATH) --) \
-	  $(PY) -m bench $(if $(GATEWAY),--gateway $(GATEWAY)) $(if $(RATES),--rates $(RATES)) $(if $(QUERIES),--queries $(QUERIES))
+	  $(PY) -m bench $(BENCH) $(if $(GATEWAY),--gateway $(GATEWAY)) $(if $(RATES),--rates $(RATES)) $(if $(QUERIES),--queries $(QUERIES))
+
+bench-gate: models ## CPU and latency against another commit, in one run (REF=the last tag, or else main~)
+	$(PY) -m bench gate $(if $(REF),--ref $(REF)) --models $(MODELS) --state $(STATE) \
+	  --catalog $(CATALOG_PATH) $(if $(QUERIES),--queries $(QUERIES))
 
 bench-retrieval: models ## the index beside FAISS and Milvus Lite (SETS=demo10k,demo100k,synthetic1m)
 	$(PY) -m bench.retrieval --models $(MODELS) --shop $(SHOP) $(if $(SETS),--sets $(SETS))

@@ -1,9 +1,10 @@
 """Sends requests when they are due and notes what became of each."""
 
 import asyncio
+import functools
 import itertools
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 import grpc
@@ -11,12 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aisle.catalog.v1.serving_pb2 import Stage
-from aisle.gateway.v1.gateway_pb2 import SearchRequest, SearchResponse
+from aisle.gateway.v1.gateway_pb2 import AnswerInfo
 from aisle.gateway.v1.gateway_pb2_grpc import GatewayServiceStub
+from bench.calls import Call, Shown, send
 
-_PAGE_SIZE = 10
 # A request that is due when its deadline has all but passed is still sent, so that it is counted.
 _LEAST_TIMEOUT_SECONDS = 1e-3
+# How often a generator that waits for a distant request looks whether it is to stop.
+_STOP_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
@@ -24,12 +27,10 @@ class Plan:
     """One run: what is asked, when, and how long an answer may take."""
 
     due: NDArray[np.float64]  # seconds from the start, ascending
-    queries: Sequence[str]  # one for each instant
+    calls: Sequence[Call]  # one for each instant
     warm_up_seconds: float
     measured_seconds: float
     deadline_seconds: float
-    users: int = 0  # distinct users, 0 for anonymous requests
-    seed: int = 0
 
 
 @dataclass
@@ -43,57 +44,91 @@ class Outcome:
     stages: dict[str, list[float]] = field(default_factory=dict)  # seconds by stage, of answers
     models: dict[str, str] = field(default_factory=dict)  # versions by model name
     seconds: float = 0.0  # from the end of the warm-up to the last answer
+    stopped_after: float | None = None  # seconds measured before the run was stopped, None when it was not
+
+    def include(self, other: "Outcome") -> None:
+        """Add what another generator of the same run noted."""
+        self.latencies += other.latencies
+        self.lags += other.lags
+        self.codes += other.codes
+        self.degraded += other.degraded
+        for stage, seconds in other.stages.items():
+            self.stages.setdefault(stage, []).extend(seconds)
+        self.models |= other.models
+        self.seconds = max(self.seconds, other.seconds)
+        stops = [each for each in (self.stopped_after, other.stopped_after) if each is not None]
+        self.stopped_after = max(stops, default=None)
 
 
-async def run(stubs: Sequence[GatewayServiceStub], plan: Plan, progress: Callable[[], object]) -> Outcome:
-    """Carry out the plan over the connections in turn; call `progress` once for each request sent.
+def never() -> bool:
+    """Never ask a run to stop."""
+    return False
 
-    Every request ends within its deadline, so the run ends too.
+
+async def run(
+    stubs: Sequence[GatewayServiceStub],
+    plan: Plan,
+    progress: Callable[[], object],
+    stopped: Callable[[], bool] = never,
+) -> dict[str, Outcome]:
+    """Carry out the plan over the connections in turn; return its outcome by kind of call.
+
+    Calls `progress` once for each request sent. Every request ends within its deadline, so the run ends too;
+    asked to stop, it sends no more and waits for those under way.
     """
-    outcome, thrown_away = Outcome(), Outcome()
-    users = np.random.default_rng(plan.seed).integers(0, max(1, plan.users), len(plan.due))
+    kept, thrown_away = _outcomes(plan), _outcomes(plan)
     start = time.perf_counter()
-    tasks = []
-    connections = itertools.cycle(stubs)
-    for due, query, user in zip(plan.due, plan.queries, users, strict=True):
-        await _sleep_until(start + due)
-        name = f"bench-{user}" if plan.users else ""
-        request = SearchRequest(query=query, user_id=name, page_size=_PAGE_SIZE)
-        kept = outcome if due >= plan.warm_up_seconds else thrown_away
-        sending = _send(next(connections), request, start + due, plan.deadline_seconds, kept)
-        tasks.append(asyncio.create_task(sending))
+    tasks, shown, connections = [], Shown(), itertools.cycle(stubs)
+    stopped_after = None
+    for due, call in zip(plan.due, plan.calls, strict=True):
+        await _sleep_until(start + due, stopped)
+        if stopped():
+            stopped_after = max(0.0, time.perf_counter() - start - plan.warm_up_seconds)
+            break
+        outcome = (kept if due >= plan.warm_up_seconds else thrown_away)[call.kind]
+        sending = functools.partial(send, next(connections), call, shown)
+        tasks.append(asyncio.create_task(_note(sending, start + due, plan.deadline_seconds, outcome)))
         progress()
     await asyncio.gather(*tasks)
-    outcome.seconds = time.perf_counter() - start - plan.warm_up_seconds
-    return outcome
+    for outcome in kept.values():
+        outcome.seconds = time.perf_counter() - start - plan.warm_up_seconds
+        outcome.stopped_after = stopped_after
+    return kept
 
 
-async def _send(
-    stub: GatewayServiceStub, request: SearchRequest, due: float, deadline_seconds: float, outcome: Outcome
+def _outcomes(plan: Plan) -> dict[str, Outcome]:
+    return {kind: Outcome() for kind in dict.fromkeys(call.kind for call in plan.calls)}
+
+
+async def _note(
+    sending: Callable[[float], Awaitable[AnswerInfo]], due: float, deadline_seconds: float, outcome: Outcome
 ) -> None:
+    """Send at once, and note what became of it; `due` is the intended instant."""
     lag = time.perf_counter() - due
-    code, answer = "OK", None
-    timeout = max(_LEAST_TIMEOUT_SECONDS, deadline_seconds - lag)
+    code, info = "OK", None
     try:
-        answer = await stub.Search(request, timeout=timeout)  # type: ignore[misc]
+        info = await sending(max(_LEAST_TIMEOUT_SECONDS, deadline_seconds - lag))
     except grpc.aio.AioRpcError as error:
         code = error.code().name
     outcome.latencies.append(time.perf_counter() - due)
     outcome.lags.append(lag)
     outcome.codes.append(code)
-    if answer is not None:
-        _note(answer, outcome)
+    if info is not None:
+        _note_answer(info, outcome)
 
 
-def _note(answer: SearchResponse, outcome: Outcome) -> None:
-    missing = {Stage.Name(each.stage).removeprefix("STAGE_") for each in answer.info.degraded}
+def _note_answer(info: AnswerInfo, outcome: Outcome) -> None:
+    missing = {Stage.Name(each.stage).removeprefix("STAGE_") for each in info.degraded}
     outcome.degraded.append(tuple(sorted(missing)))
-    outcome.models |= {each.name: each.version for each in answer.info.models}
-    for each in answer.info.stages:
+    outcome.models |= {each.name: each.version for each in info.models}
+    for each in info.stages:
         outcome.stages.setdefault(each.stage, []).append(each.seconds)
 
 
-async def _sleep_until(instant: float) -> None:
+async def _sleep_until(instant: float, stopped: Callable[[], bool]) -> None:
     # Waking late is noted as lag. A late generator still yields, so that answers are received meanwhile.
-    left = instant - time.perf_counter()
-    await asyncio.sleep(max(0.0, left))
+    for _ in range(int((instant - time.perf_counter()) / _STOP_SECONDS)):
+        if stopped():
+            return
+        await asyncio.sleep(_STOP_SECONDS)
+    await asyncio.sleep(max(0.0, instant - time.perf_counter()))

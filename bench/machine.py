@@ -2,10 +2,10 @@
 
 import os
 import platform
-import re
 import subprocess
-import urllib.request
 from pathlib import Path
+
+from bench import scrape
 
 
 def machine() -> dict[str, str | int]:
@@ -33,18 +33,15 @@ def catalogue_products(metrics: str) -> int:
 
     Raises ValueError when nothing answers there or the figure is missing.
     """
-    url = f"http://{metrics}/metrics"
     try:
-        with urllib.request.urlopen(url, timeout=5) as answer:
-            text = answer.read().decode()
-    except OSError as error:
+        page = scrape.read(metrics)
+    except ValueError as error:
+        raise ValueError(f"{error}, retrieval's with --retrieval-metrics") from error
+    if not page.has("aisle_index_rows"):
         raise ValueError(
-            f"{url} cannot be read ({error}); name retrieval's with --retrieval-metrics"
-        ) from error
-    found = re.search(r"^aisle_index_rows(?:\{[^}]*\})? (\S+)$", text, flags=re.MULTILINE)
-    if found is None:
-        raise ValueError(f"{url} has no aisle_index_rows; name retrieval's with --retrieval-metrics")
-    return int(float(found.group(1)))
+            f"http://{metrics} has no aisle_index_rows; name retrieval's with --retrieval-metrics"
+        )
+    return int(page.total("aisle_index_rows"))
 
 
 def _git(*arguments: str) -> str:

@@ -5,20 +5,47 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from bench.mixes import DRAWS, ratio
+
 _MOST_SECONDS = 600.0
+_PROCESSES = ("gateway", "intent", "retrieval", "ranking")
+_COMMANDS = {
+    "run": "measure given rates, or 25 %, 50 % and 80 % of saturation (the default command)",
+    "sweep": "latency against load: rates from a tenth of saturation up to it, and twice it",
+    "slo": "find the highest rate that keeps p99 under a bound",
+    "compare": "load two gateways, or one with two files of queries, in turn; ratios with intervals",
+    "gate": "compare this checkout's CPU and latency with another commit's, in one run",
+}
 
 
-def parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    """Read the command line; exits with status 2 and a sentence for a bad value."""
+def parse(argv: Sequence[str] | None, arguments: Sequence[str]) -> argparse.Namespace:
+    """Read the command line, `arguments` when `argv` is None; exits with 2 and a sentence for a bad value."""
+    given = list(arguments if argv is None else argv)
+    if not given or (given[0].startswith("-") and given[0] not in ("-h", "--help")):
+        given.insert(0, "run")
     parser = argparse.ArgumentParser(
         prog="python -m bench",
-        description="Measure whole searches on a running gateway under an open-loop Poisson load.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        description="Measure a running gateway under an open-loop load; latency is counted from the "
+        "intended send time.",
     )
-    _add_target(parser)
-    _add_load(parser)
-    parser.add_argument("--out", type=Path, default=Path("results/bench.json"), help="where the figures go")
-    return parser.parse_args(argv)
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, text in _COMMANDS.items():
+        command = commands.add_parser(
+            name,
+            help=text.replace("%", "%%"),
+            description=text.replace("%", "%%"),
+            formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        )
+        _ADD[name](command)
+        _add_target(command)
+        _add_load(command)
+        command.add_argument(
+            "--out",
+            type=Path,
+            default=Path("results/bench.json" if name == "run" else f"results/bench-{name}.json"),
+            help="where the figures go; a PNG and an HTML page go beside it",
+        )
+    return parser.parse_args(given)
 
 
 def _add_target(parser: argparse.ArgumentParser) -> None:
@@ -27,36 +54,141 @@ def _add_target(parser: argparse.ArgumentParser) -> None:
         default=os.environ.get("AISLE_GATEWAY", "127.0.0.1:50050"),
         help="host:port; also from AISLE_GATEWAY",
     )
+    named = [(name, os.environ.get(f"AISLE_METRICS_{name.upper()}", "")) for name in _PROCESSES]
+    parser.add_argument(
+        "--metrics",
+        type=metrics,
+        default={name: address for name, address in named if address},
+        help="addresses of /metrics, such as gateway=host:port,intent=host:port: CPU and time by stage; "
+        "also from AISLE_METRICS_GATEWAY, AISLE_METRICS_INTENT, …",
+    )
     parser.add_argument(
         "--retrieval-metrics",
         default=os.environ.get("AISLE_METRICS_RETRIEVAL", ""),
         help="host:port of retrieval's /metrics, which tells the catalogue's size; "
         "also from AISLE_METRICS_RETRIEVAL",
     )
-    parser.add_argument("--connections", type=_count, default=1, help="connections to the gateway")
+    parser.add_argument("--connections", type=_count, default=1, help="connections to the gateway, a process")
+    parser.add_argument("--processes", type=_processes, default=1, help="load processes")
 
 
 def _add_load(parser: argparse.ArgumentParser) -> None:
+    short = parser.prog.split()[-1] in ("compare", "gate", "slo")
+    parser.add_argument(
+        "--duration", type=_seconds, default=8.0 if short else 15.0, help="seconds measured at each rate"
+    )
+    parser.add_argument(
+        "--warmup",
+        type=_seconds,
+        default=1.0 if short else 3.0,
+        help="seconds before that are sent but not counted",
+    )
+    parser.add_argument("--deadline-ms", type=_positive, default=1000.0, help="deadline of a call")
+    parser.add_argument(
+        "--queries",
+        type=Path,
+        help="a .txt with one query a line, qrels.tsv, queries.jsonl, or a catalogue's folder",
+    )
+    parser.add_argument(
+        "--draw",
+        choices=DRAWS,
+        default="deck",
+        help="deck: each query before any again; cold: never a query twice; zipf: by Zipf's law (warm)",
+    )
+    parser.add_argument("--zipf", type=_positive, default=1.0, help="exponent of Zipf's law for --draw zipf")
+    parser.add_argument(
+        "--chinese-share", type=_share, help="share of queries in Chinese, 0 to 1; as they come without it"
+    )
+    parser.add_argument(
+        "--mix",
+        type=_ratio,
+        default={"search": 1.0},
+        help="calls by ratio, such as search=8,recommend=1,events=1; events have users of their own",
+    )
+    parser.add_argument("--users", type=_users, default=100, help="distinct users; 0 asks anonymously")
+    parser.add_argument("--seed", type=int, default=7, help="seed of arrivals, queries and users")
+
+
+def _add_run(parser: argparse.ArgumentParser) -> None:
     rates = parser.add_mutually_exclusive_group()
-    rates.add_argument("--rates", type=_rates, default=[], help="searches/s, such as 5,10,20")
+    rates.add_argument("--rates", type=_rates, default=[], help="calls/s, such as 5,10,20")
+    rates.add_argument("--arrivals", type=Path, help="recorded arrivals: one offset in seconds a line")
     rates.add_argument(
         "--auto",
         action="store_true",
         help="find saturation with a short closed loop, then measure 25 %%, 50 %% and 80 %% of it; "
         "what happens without --rates",
     )
-    parser.add_argument("--duration", type=_seconds, default=15.0, help="seconds measured at each rate")
+    parser.add_argument("--overload", action="store_true", help="also measure twice saturation")
+
+
+def _add_sweep(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--points", type=_points, default=6, help="rates up to saturation, 2 to 30")
+
+
+def _add_slo(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--p99-ms", type=_positive, default=60.0, help="the bound that p99 must keep")
     parser.add_argument(
-        "--warmup", type=_seconds, default=3.0, help="seconds before that are sent but not counted"
+        "--errors", type=_share, default=0.01, help="share of errors and late answers allowed, 0 to 1"
     )
-    parser.add_argument("--deadline-ms", type=_positive, default=1000.0, help="deadline of a search")
+    parser.add_argument("--limit", type=_seconds, default=300.0, help="seconds the search may take")
+    parser.add_argument("--precision", type=_share, default=0.05, help="gap between kept and broken rates")
+    parser.add_argument("--confirm", type=_points, default=2, help="more runs that must keep the bound")
+
+
+def _add_compare(parser: argparse.ArgumentParser) -> None:
+    for side in ("a", "b"):
+        parser.add_argument(side, metavar=side.upper(), help="GATEWAY, @QUERIES or GATEWAY@QUERIES")
+        parser.add_argument(
+            f"--metrics-{side}", type=metrics, default={}, help=f"addresses of {side.upper()}'s /metrics"
+        )
+    _add_paired(parser)
+
+
+def _add_gate(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--ref", default="", help="the other commit; the last tag, or else main~")
+    parser.add_argument("--models", type=Path, default=Path("models"), help="the model store of both")
+    parser.add_argument("--state", type=Path, required=True, help="folder of the catalogue, copied for each")
+    parser.add_argument("--catalog", type=Path, help="catalogue to load into both copies first")
+    _add_paired(parser)
+
+
+def _add_paired(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--queries",
-        type=Path,
-        help="a .txt with one query a line, qrels.tsv, queries.jsonl, or a catalogue's folder",
+        "--rate", type=_positive, help="calls/s for both; a quarter of A's saturation if absent"
     )
-    parser.add_argument("--users", type=_users, default=100, help="distinct users; 0 asks anonymously")
-    parser.add_argument("--seed", type=int, default=7, help="seed of arrivals, queries and users")
+    parser.add_argument("--rounds", type=_rounds, default=6, help="runs of each, 3 to 50")
+
+
+_ADD = {
+    "run": _add_run,
+    "sweep": _add_sweep,
+    "slo": _add_slo,
+    "compare": _add_compare,
+    "gate": _add_gate,
+}
+
+
+def metrics(text: str) -> dict[str, str]:
+    """Read `gateway=host:port,…`; raises argparse.ArgumentTypeError."""
+    found = {}
+    for part in filter(None, text.split(",")):
+        name, _, address = part.partition("=")
+        if name not in _PROCESSES or ":" not in address:
+            raise argparse.ArgumentTypeError(
+                f"must name {', '.join(_PROCESSES)} as name=host:port, got {part!r}"
+            )
+        found[name] = address
+    return found
+
+
+def _ratio(text: str) -> dict[str, float]:
+    try:
+        return ratio(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(
+            f"must be such as search=8,recommend=1,events=1, got {text!r}"
+        ) from error
 
 
 def _rates(text: str) -> list[float]:
@@ -78,15 +210,35 @@ def _within(text: str, most: float) -> float:
     return value
 
 
-def _count(text: str) -> int:
-    value = int(text)
-    if not 1 <= value <= 256:
-        raise argparse.ArgumentTypeError(f"must be 1 to 256, got {text}")
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"must be 0 to 1, got {text}")
     return value
+
+
+def _integer(text: str, least: int, most: int) -> int:
+    value = int(text)
+    if not least <= value <= most:
+        raise argparse.ArgumentTypeError(f"must be {least} to {most:,}, got {text}")
+    return value
+
+
+def _count(text: str) -> int:
+    return _integer(text, 1, 256)
+
+
+def _processes(text: str) -> int:
+    return _integer(text, 1, 32)
+
+
+def _points(text: str) -> int:
+    return _integer(text, 1, 30)
+
+
+def _rounds(text: str) -> int:
+    return _integer(text, 3, 50)
 
 
 def _users(text: str) -> int:
-    value = int(text)
-    if not 0 <= value <= 1_000_000:
-        raise argparse.ArgumentTypeError(f"must be 0 to a million, got {text}")
-    return value
+    return _integer(text, 0, 1_000_000)

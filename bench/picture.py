@@ -7,13 +7,16 @@ from bench.summary import PERCENTILES, Summary
 
 
 def draw(path: Path, rows: Sequence[Summary], caption: str) -> None:
-    """Write a PNG with one line a percentile; hollow marks are doubtful, `caption` says what ran where."""
+    """Write a PNG with one line a percentile of the first kind of call in `rows`.
+
+    Hollow marks are doubtful; `caption` says what ran where.
+    """
     import matplotlib as mpl
 
     mpl.use("Agg")
     from matplotlib import pyplot as plt
 
-    ordered = sorted(rows, key=lambda row: row.offered)
+    ordered = sorted((row for row in rows if row.kind == rows[0].kind), key=lambda row: row.offered)
     rates = [row.offered for row in ordered]
     figure, axes = plt.subplots(figsize=(7, 4.2), dpi=120)
     for name, _ in PERCENTILES:
@@ -23,9 +26,9 @@ def draw(path: Path, rows: Sequence[Summary], caption: str) -> None:
             filling = "white" if row.doubtful else line.get_color()
             axes.plot(row.offered, value, marker="o", color=line.get_color(), markerfacecolor=filling)
     axes.set(
-        xlabel="offered searches per second (Poisson)",
+        xlabel="offered calls per second",
         ylabel="milliseconds from the intended send time",
-        title="Whole search through the gateway",
+        title=f"Whole {rows[0].kind} through the gateway",
         ylim=(0, None),
         xlim=(0, None),
     )

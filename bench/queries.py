@@ -36,14 +36,6 @@ class Deck:
         self.dealt += 1
         return card
 
-    @property
-    def repeats(self) -> str:
-        """Whether queries were asked more than once, in words: repeats may find warm caches."""
-        distinct = len(self._cards)
-        if self.dealt <= distinct:
-            return f"{self.dealt:,} requests, each with another query (cold)"
-        return f"{self.dealt:,} requests of {distinct:,} distinct queries, repeated (warm)"
-
 
 def read(path: Path | None) -> list[str]:
     """Return the distinct queries of a file, in its order; the built-in ones without a file.

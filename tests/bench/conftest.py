@@ -2,14 +2,26 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import grpc
 import pytest
 
+from aisle.catalog.v1.product_pb2 import Product
 from aisle.catalog.v1.serving_pb2 import Degradation, ModelVersion, Stage, StageTime
-from aisle.gateway.v1.gateway_pb2 import AnswerInfo, SearchRequest, SearchResponse
+from aisle.catalog.v1.user_pb2 import UserEvent
+from aisle.gateway.v1.gateway_pb2 import (
+    AnswerInfo,
+    Hit,
+    RecommendRequest,
+    RecommendResponse,
+    RecordEventsRequest,
+    RecordEventsResponse,
+    SearchRequest,
+    SearchResponse,
+)
 from aisle.gateway.v1.gateway_pb2_grpc import GatewayServiceServicer, add_GatewayServiceServicer_to_server
 
 STALL_SECONDS = 0.2
@@ -26,28 +38,46 @@ class FaultyGateway(_Servicer):  # type: ignore[misc]
         self.stalled_until = 0.0
         self.seen: list[SearchRequest] = []
         self.peers: set[str] = set()
+        self.events: list[UserEvent] = []
+        self.delay_seconds = 0.0
+        self.handled: Callable[[], object] = lambda: None
+
+    async def Recommend(self, request: RecommendRequest, context: Any) -> RecommendResponse:
+        return RecommendResponse(info=AnswerInfo(models=[ModelVersion(name="ranker", version="1")]))
+
+    async def RecordEvents(self, request: RecordEventsRequest, context: Any) -> RecordEventsResponse:
+        self.events.extend(request.events)
+        return RecordEventsResponse(recorded=len(request.events))
 
     async def Search(self, request: SearchRequest, context: Any) -> SearchResponse:
         self.seen.append(request)
+        self.handled()
         self.peers.add(context.peer())
         if request.query == "refuse":
             await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "full")
         if request.query == "stall":
             self.stalled_until = time.monotonic() + STALL_SECONDS
-        await asyncio.sleep(max(0.0, self.stalled_until - time.monotonic()))
+        await asyncio.sleep(self.delay_seconds + max(0.0, self.stalled_until - time.monotonic()))
         info = AnswerInfo(models=[ModelVersion(name="ranker", version="1")])
         info.stages.append(StageTime(stage="retrieval/dense", seconds=0.003))
         if request.query == "degrade":
             info.degraded.append(Degradation(stage=Stage.STAGE_RANKING))
-        return SearchResponse(info=info)
+        return SearchResponse(info=info, hits=[Hit(product=Product(id="shown"))])
 
 
-@pytest.fixture
-async def gateway() -> AsyncIterator[FaultyGateway]:
-    """A served FaultyGateway."""
+@asynccontextmanager
+async def served() -> AsyncIterator[FaultyGateway]:
+    """Serve a FaultyGateway on a free port."""
     servicer, server = FaultyGateway(), grpc.aio.server()
     add_GatewayServiceServicer_to_server(servicer, server)
     servicer.address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
     await server.start()
     yield servicer
     await server.stop(None)
+
+
+@pytest.fixture
+async def gateway() -> AsyncIterator[FaultyGateway]:
+    """A served FaultyGateway."""
+    async with served() as servicer:
+        yield servicer

@@ -1,9 +1,11 @@
 """When requests are due."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from bench.arrivals import poisson
+from bench.arrivals import poisson, recorded
 
 
 def test_gaps_are_exponential_at_the_rate_asked_for() -> None:
@@ -29,3 +31,17 @@ def test_a_seed_fixes_the_arrivals() -> None:
 def test_a_load_of_nothing_is_refused(rate: float, seconds: float) -> None:
     with pytest.raises(ValueError, match="must be positive"):
         poisson(rate, seconds, seed=1)
+
+
+def test_recorded_arrivals_start_at_zero_and_end_in_time(tmp_path: Path) -> None:
+    file = tmp_path / "arrivals.txt"
+    file.write_text("100.5\n100.75\n101.5\n107\n", encoding="utf-8")
+    assert recorded(file, 2).tolist() == [0, 0.25, 1]
+
+
+@pytest.mark.parametrize("text", ["", "1\n0.5\n", "soon\n", "nan\n"])
+def test_recording_that_is_none_is_named(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "arrivals.txt"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(ValueError, match=r"--arrivals .*arrivals\.txt must hold"):
+        recorded(file, 2)

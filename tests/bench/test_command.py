@@ -35,7 +35,7 @@ async def test_command_prints_a_table_and_writes_the_same_figures(
 async def test_rates_are_found_when_none_are_given(
     gateway: FaultyGateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bench.__main__._SATURATION_SECONDS", 0.3)
+    monkeypatch.setattr("bench.session.SATURATION_SECONDS", 0.3)
     # Refusals hold the closed loop's clients back, so that the rates found stay small.
     (tmp_path / "queries.txt").write_text("quick\n" + "refuse\nrefuse \n", encoding="utf-8")
     out = tmp_path / "bench.json"

@@ -3,12 +3,15 @@
 import asyncio
 import time
 from collections import Counter
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 
-from bench import arrivals, load, saturation
-from bench.connection import connect
+from aisle.gateway.v1.gateway_pb2_grpc import GatewayServiceStub
+from bench import arrivals, load, processes, saturation
+from bench.calls import Call
+from bench.connection import UnreachableError, connect
 from bench.summary import Summary, summarise
 from tests.bench.conftest import STALL_SECONDS, FaultyGateway
 
@@ -21,18 +24,23 @@ def _plan(special: list[str], seconds: float = 1.0, warm_up_seconds: float = 0.2
     first = int((due < warm_up_seconds).sum())
     queries = ["quick"] * len(due)
     queries[first : first + len(special)] = special
-    return load.Plan(due, queries, warm_up_seconds, seconds - warm_up_seconds, deadline_seconds=2, users=3)
+    calls = [Call("search", query, f"bench-{number % 3}") for number, query in enumerate(queries)]
+    return load.Plan(due, calls, warm_up_seconds, seconds - warm_up_seconds, deadline_seconds=2)
+
+
+async def _outcome(stubs: Sequence[GatewayServiceStub], plan: load.Plan) -> load.Outcome:
+    return (await load.run(stubs, plan, lambda: None))["search"]
 
 
 async def _summary(gateway: FaultyGateway, plan: load.Plan, connections: int = 1) -> Summary:
     async with connect(gateway.address, connections) as stubs:
-        return summarise("rate_100", _RATE, plan, await load.run(stubs, plan, lambda: None))
+        return summarise("rate_100", _RATE, plan, await _outcome(stubs, plan))
 
 
 async def test_one_stall_is_charged_to_every_request_due_during_it(gateway: FaultyGateway) -> None:
     plan = _plan(["stall"])
     async with connect(gateway.address) as stubs:
-        outcome = await load.run(stubs, plan, lambda: None)
+        outcome = await _outcome(stubs, plan)
     latencies = np.array(outcome.latencies)
     stall_starts = plan.due[plan.due >= plan.warm_up_seconds][0]
     due_meanwhile = ((plan.due >= stall_starts) & (plan.due < stall_starts + STALL_SECONDS - 0.05)).sum()
@@ -45,7 +53,7 @@ async def test_one_stall_is_charged_to_every_request_due_during_it(gateway: Faul
 async def test_a_late_generator_is_charged_for_its_own_lag(gateway: FaultyGateway) -> None:
     plan = _plan([])
     async with connect(gateway.address) as stubs:
-        run = asyncio.create_task(load.run(stubs, plan, lambda: None))
+        run = asyncio.create_task(_outcome(stubs, plan))
         await asyncio.sleep(0.5)
         time.sleep(0.3)  # noqa: ASYNC251 - the generator's event loop is held up on purpose
         summary = summarise("", _RATE, plan, await run)
@@ -82,9 +90,11 @@ async def test_warm_up_is_sent_but_not_counted(gateway: FaultyGateway) -> None:
 async def test_run_ends_although_the_gateway_never_answers(gateway: FaultyGateway) -> None:
     gateway.stalled_until = time.monotonic() + 3600
     due = arrivals.poisson(50, 0.4, seed=3)
-    plan = load.Plan(due, ["x"] * len(due), warm_up_seconds=0.01, measured_seconds=0.39, deadline_seconds=0.3)
+    plan = load.Plan(
+        due, [Call("search", "x", "")] * len(due), 0.01, measured_seconds=0.39, deadline_seconds=0.3
+    )
     async with asyncio.timeout(5), connect(gateway.address) as stubs:
-        outcome = await load.run(stubs, plan, lambda: None)
+        outcome = await _outcome(stubs, plan)
     assert Counter(outcome.codes) == {"DEADLINE_EXCEEDED": (due >= 0.01).sum()}
 
 
@@ -96,11 +106,58 @@ async def test_requests_spread_over_the_connections(gateway: FaultyGateway) -> N
 async def test_closed_loop_counts_answers_alone(gateway: FaultyGateway) -> None:
     asked = iter(range(10**9))
 
-    def query() -> str:
+    def call() -> Call:
         # Refusals make the clients pause, which leaves this process time for the server.
-        return "quick" if next(asked) % 2 else "refuse"
+        return Call("search", "quick" if next(asked) % 2 else "refuse", "")
 
     async with connect(gateway.address) as stubs:
-        peak = await saturation.find(stubs, query, seconds=0.5)
+        peak = await saturation.find(stubs, call, seconds=0.5)
     answered = sum(request.query == "quick" for request in gateway.seen)
     assert 0 < peak * 0.5 <= answered
+
+
+async def test_calls_of_every_kind_are_sent_and_told_apart(gateway: FaultyGateway) -> None:
+    due = arrivals.poisson(_RATE, 0.9, seed=4)
+    kinds = ["search", "recommend", "events"]
+    calls = [
+        Call(kinds[number % 3], "quick" if number % 3 == 0 else "", f"bench-{kinds[number % 3]}")
+        for number in range(len(due))
+    ]
+    async with connect(gateway.address) as stubs:
+        found = await load.run(
+            stubs, load.Plan(due, calls, 0.01, measured_seconds=0.89, deadline_seconds=2), lambda: None
+        )
+    counted = Counter(call.kind for call, at in zip(calls, due, strict=True) if at >= 0.01)
+    assert {kind: len(outcome.latencies) for kind, outcome in found.items()} == counted
+    assert all(set(outcome.codes) == {"OK"} for outcome in found.values())
+    assert {event.user_id for event in gateway.events} == {"bench-events"}
+    # Clicks are on what searches showed, once there was an answer.
+    assert {event.product_id for event in gateway.events} >= {"shown"}
+    assert len({event.event_id for event in gateway.events}) == len(gateway.events)
+
+
+async def test_several_processes_send_the_whole_plan_once(gateway: FaultyGateway) -> None:
+    plan = _plan([])
+    started: list[bool] = []
+    generator = processes.Generator(gateway.address, processes=2, connections=1)
+    found = await processes.run(generator, plan, lambda: started.append(True), load.never)
+    assert started == [True]
+    assert len(gateway.seen) == len(plan.due) and len(gateway.peers) == 2
+    assert len(found["search"].latencies) == (plan.due >= plan.warm_up_seconds).sum()
+    assert found["search"].models == {"ranker": "1"}
+
+
+async def test_a_process_that_cannot_start_is_told_and_the_others_end() -> None:
+    generator = processes.Generator("127.0.0.1:1", processes=2, connections=1)
+    with pytest.raises(UnreachableError, match=r"127\.0\.0\.1:1"):
+        await processes.run(generator, _plan([]), lambda: None, load.never)
+
+
+async def test_stopped_run_reports_the_seconds_it_measured(gateway: FaultyGateway) -> None:
+    plan = _plan([], seconds=60)
+    async with asyncio.timeout(20), connect(gateway.address) as stubs:
+        outcome = (await load.run(stubs, plan, lambda: None, lambda: len(gateway.seen) >= 50))["search"]
+    assert outcome.stopped_after is not None
+    measured = (plan.due >= plan.warm_up_seconds)[: len(gateway.seen)].sum()
+    assert len(outcome.latencies) == measured
+    assert summarise("", _RATE, plan, outcome).offered == pytest.approx(measured / outcome.stopped_after)
