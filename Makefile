@@ -24,12 +24,12 @@ SHOP := data/demo_shop
 MODELS := models
 CATALOG_PATH := $(if $(filter demo,$(CATALOG)),$(SHOP)/products.jsonl,$(CATALOG))
 STATE := state/$(notdir $(CATALOG:%/=%))
-TRAINED := $(MODELS)/.trained-ranker
+TRAINED := $(MODELS)/.trained-ranker $(MODELS)/.trained-sequence
 
-.PHONY: help setup protos shop models demo serve test lint eval bench images clean
+.PHONY: help setup protos shop models demo serve test lint eval eval-recommend bench images clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 setup: $(READY) $(GENERATED) ## create .venv and generate code from protos/
 
@@ -58,7 +58,7 @@ $(SHOP)/products.jsonl: $(wildcard training/demo_shop/*) | $(READY) $(GENERATED)
 	$(PY) -m training.demo_shop --out $(SHOP)
 	touch $@
 
-models: $(TRAINED) ## train, export and publish the three models (METHOD=full|lora RECIPE=default|large)
+models: $(TRAINED) ## train, export and publish the four models (METHOD=full|lora RECIPE=default|large)
 
 $(MODELS)/.trained-retriever: $(SHOP)/products.jsonl $(wildcard training/*.py training/retriever/*.py training/base_models/*.py services/retrieval/text.py)
 	$(PY) -m training.retriever --shop $(SHOP) --models $(MODELS) --method $(METHOD) --recipe $(RECIPE)
@@ -70,6 +70,10 @@ $(MODELS)/.trained-intent: $(SHOP)/products.jsonl $(wildcard training/*.py train
 
 $(MODELS)/.trained-ranker: $(MODELS)/.trained-retriever $(MODELS)/.trained-intent $(wildcard training/ranker/*.py services/ranking/*.py services/retrieval/*.py)
 	$(PY) -m training.ranker --shop $(SHOP) --models $(MODELS)
+	touch $@
+
+$(MODELS)/.trained-sequence: $(SHOP)/products.jsonl $(wildcard training/*.py training/sequence/*.py services/retrieval/collaborative.py)
+	$(PY) -m training.sequence --shop $(SHOP) --models $(MODELS)
 	touch $@
 
 # An index whose embeddings are of an older model is computed anew here; a deployment is asked first.
@@ -96,6 +100,9 @@ lint: setup ## ruff, mypy --strict, buf, manifests, rules of the folders
 
 eval: models ## relevance of search on real data and the demo shop (DATA=folder)
 	$(PY) -m training.evaluate --data $(DATA) --models $(MODELS) --shop $(SHOP)
+
+eval-recommend: models ## recommendations: SASRec on published sets, the demo shop's held-out users (DATA=folder)
+	$(PY) -m training.evaluate.recommend --data $(DATA) --models $(MODELS) --shop $(SHOP)
 
 bench: $(if $(GATEWAY),setup,models) ## latency of searches under open-loop load (GATEWAY=host:port RATES=5,10 CATALOG=path)
 	$(if $(GATEWAY),,$(PY) -m deploy.local run --state $(STATE) --models $(MODELS) --catalog $(CATALOG_PATH) --) \

@@ -37,10 +37,11 @@ class Channel:
     floor: float = -np.inf
 
     def column(self, rows: Rows) -> ChannelColumn:
-        """Return the channel's scores and ranks of `rows`."""
+        """Return the channel's scores and ranks of `rows`; both are 0 where it did not find them."""
+        scores = self.scores[rows]
         return ChannelColumn(
             channel=self.name,
-            scores=self.scores[rows].tolist(),
+            scores=np.where(scores > self.floor, scores, 0).tolist(),
             ranks=fusion.ranks(self.scores, rows, self.floor).tolist(),
         )
 

@@ -8,9 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aisle.catalog.v1.product_pb2 import Product
-from services.retrieval import fusion
+from services.retrieval import fusion, recommendation
 from services.retrieval.analyser import analyse
 from services.retrieval.answer import Channel, Retrieved, candidates
+from services.retrieval.collaborative import CollaborativeModel, Vectors
+from services.retrieval.collaborative_rows import CollaborativeRows
 from services.retrieval.fusion import Rows, Scores
 from services.retrieval.history import taste
 from services.retrieval.locking import ReadWriteLock
@@ -38,8 +40,16 @@ class CatalogIndex:
     product.
     """
 
-    def __init__(self, dimension: int, lexical_weight: float = fusion.LEXICAL_WEIGHT) -> None:
+    def __init__(
+        self,
+        dimension: int,
+        lexical_weight: float = fusion.LEXICAL_WEIGHT,
+        *,
+        collaborative: CollaborativeModel | None = None,
+    ) -> None:
         self.dimension = dimension
+        self._collaborative = collaborative
+        self._collaborative_rows = CollaborativeRows(collaborative) if collaborative else None
         self._lexical_weight = lexical_weight
         self._rows = CatalogRows(dimension)
         self._lock = ReadWriteLock()
@@ -95,20 +105,23 @@ class CatalogIndex:
 
         embedding: float32 [dimension], L2-normalised. `words` is what `match_words` returned for the same
         query; it is computed anew when it is missing or older than the last change. With an embedding, the
-        products `also` follow the best wherever they rank: a log teaches by what was shown.
+        products `also` follow the best wherever they rank: a log teaches by what was shown. What the
+        collaborative model says of the user's history is a channel beside, and not part of the fused score.
         """
+        user = self._user_vector(history_ids)
         with self._lock.read():
             if words is None or words.state != self._state or words.query != query:
                 words = self._match_words(query)
+            beside = self._collaborative_channels(user)
             if embedding is None:
-                return self._by_words(words, limit, history_ids)
+                return self._by_words(words, limit, history_ids, beside)
             start = time.perf_counter()
             dense = self._rows.vectors.scores(embedding, len(self))
             dense_seconds = time.perf_counter() - start
             found = words.scores > 0
             found[fusion.best(dense, limit)] = True
             fused = fusion.fuse(dense, words.scores, self._lexical_weight)
-            channels = [Channel("lexical", words.scores, floor=0.0), Channel("dense", dense)]
+            channels = [Channel("lexical", words.scores, floor=0.0), Channel("dense", dense), *beside]
             rows = _joined(fusion.best(fused, limit), self._rows.known(also), fused)
             answer = self._answer(rows, fused, channels, history_ids, int(found.sum()))
             fuse_seconds = time.perf_counter() - start - dense_seconds
@@ -130,31 +143,52 @@ class CatalogIndex:
             answer = self._answer(rows, fused, [Channel("dense", dense)], history_ids, allowed.size)
             return replace(answer, seconds=seconds)
 
-    def for_user(self, history_ids: Sequence[str], limit: int = 200) -> Retrieved:
-        """Return products near the user's taste fused with popular ones, or without history the popular ones.
+    def for_user(
+        self, history_ids: Sequence[str], limit: int = 200, *, now: float | None = None
+    ) -> Retrieved:
+        """Return products near the user's taste, what such users turned to next and popular ones, fused.
 
+        Without history the popular ones. Some are new (`now`: seconds since 1970, the clock's by default).
         The history's own products are left out, and those that cannot be bought.
         """
+        user = self._user_vector(history_ids)
         with self._lock.read():
-            history = self._rows.known(history_ids)
+            history, start = self._rows.known(history_ids), time.perf_counter()
+            fresh = self._fresh_channel(time.time() if now is None else now)
+            channels = [*self._channels_for(history, user), fresh]
+            fused = recommendation.fuse(channels)
+            seconds = {"channels": time.perf_counter() - start}
             allowed = self._buyable_but(history)
-            popular = self._popularity()
-            channels = [Channel("popular", popular, floor=0.0)]
-            fused, seconds = fusion.standardise(popular), {}
-            if history.size:
-                start = time.perf_counter()
-                dense = self._rows.vectors.scores(taste(self._rows.vectors.at(history)), len(self))
-                seconds = {"dense": time.perf_counter() - start}
-                channels.append(Channel("dense", dense))
-                fused = fusion.fuse(dense, popular, fusion.POPULAR_WEIGHT)
-            rows = _best_of(allowed, fused, limit)
+            rows = recommendation.choose(allowed, fused, fresh, limit)
             answer = self._answer(rows, fused, channels, history_ids, allowed.size)
             return replace(answer, seconds=seconds)
 
-    def _by_words(self, words: LexicalMatch, limit: int, history_ids: Sequence[str]) -> Retrieved:
+    def _channels_for(self, history: Rows, user: Vectors | None) -> list[Channel]:
+        channels = [Channel("popular", self._popularity(), floor=0.0)]
+        if history.size:
+            dense = self._rows.vectors.scores(taste(self._rows.vectors.at(history)), len(self))
+            channels.append(Channel("dense", dense))
+        return channels + self._collaborative_channels(user)
+
+    def _fresh_channel(self, now: float) -> Channel:
+        return recommendation.fresh_channel(self._rows.columns.numbers(len(self))["create_seconds"], now)
+
+    def _user_vector(self, history_ids: Sequence[str]) -> Vectors | None:
+        """Run the collaborative model, before the lock is taken: a change need not wait for it."""
+        return self._collaborative.user_vector(history_ids) if self._collaborative else None
+
+    def _collaborative_channels(self, user: Vectors | None) -> list[Channel]:
+        if user is None or self._collaborative_rows is None:
+            return []
+        scores = self._collaborative_rows.scores(user, len(self), self._state, self._rows.row)
+        return [] if scores is None else [Channel("collaborative", scores)]
+
+    def _by_words(
+        self, words: LexicalMatch, limit: int, history_ids: Sequence[str], beside: Sequence[Channel]
+    ) -> Retrieved:
         fused = fusion.standardise(words.scores)
         found = np.flatnonzero(words.scores > 0)
-        channels = [Channel("lexical", words.scores, floor=0.0)]
+        channels = [Channel("lexical", words.scores, floor=0.0), *beside]
         answer = self._answer(_best_of(found, fused, limit), fused, channels, history_ids, found.size)
         return replace(answer, seconds={"lexical": words.seconds})
 
