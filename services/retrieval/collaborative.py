@@ -67,7 +67,18 @@ class CollaborativeModel:
         items = _read_items(stored)
         vectors = _read_vectors(stored, len(items.ids))
         session = OnnxSession(stored, settings.model_copy(update={"precision": "auto"}))
-        return cls(session, items, vectors)
+        model = cls(session, items, vectors)
+        model.warm_up()
+        return model
+
+    def warm_up(self) -> None:
+        """Read the longest history, so that the first user meets no first-time cost.
+
+        Raises StartupError when the graph's vector is none that the products' can be compared with.
+        """
+        user = self.user_vector(self.ids[: self._longest])
+        if user is None or user.shape != self.vectors.shape[1:]:
+            raise _unusable(self._session.model.folder, "its graph and its vectors differ in width")
 
     def user_vector(self, history_ids: Sequence[str]) -> Vectors | None:
         """Return the vector of a user, float32 [dim], from product ids, newest first.

@@ -11,6 +11,8 @@ from services.retrieval.vectors import inner_products
 
 logger = get_logger(__name__)
 
+COLLABORATIVE = "collaborative"  # the channel's name
+
 RowOf = Callable[[str], int | None]
 
 

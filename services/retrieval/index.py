@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aisle.catalog.v1.product_pb2 import Product
+from aisle.catalog.v1.serving_pb2 import ModelVersion
 from services.retrieval import fusion, recommendation
 from services.retrieval.analyser import analyse
 from services.retrieval.answer import Channel, Retrieved, candidates
 from services.retrieval.collaborative import CollaborativeModel, Vectors
-from services.retrieval.collaborative_rows import CollaborativeRows
+from services.retrieval.collaborative_rows import COLLABORATIVE, CollaborativeRows
 from services.retrieval.fusion import Rows, Scores
 from services.retrieval.history import taste
 from services.retrieval.locking import ReadWriteLock
@@ -58,6 +59,11 @@ class CatalogIndex:
 
     def __len__(self) -> int:
         return len(self._rows)
+
+    @property
+    def collaborative_version(self) -> ModelVersion | None:
+        """The model behind the collaborative channel, None when there is none."""
+        return self._collaborative.version if self._collaborative else None
 
     def upsert(self, products: Sequence[Product], embeddings: NDArray[np.float32]) -> None:
         """Add or replace `products`; embeddings: float32 [n, dimension], L2-normalised rows.
@@ -181,7 +187,7 @@ class CatalogIndex:
         if user is None or self._collaborative_rows is None:
             return []
         scores = self._collaborative_rows.scores(user, len(self), self._state, self._rows.row)
-        return [] if scores is None else [Channel("collaborative", scores)]
+        return [] if scores is None else [Channel(COLLABORATIVE, scores)]
 
     def _by_words(
         self, words: LexicalMatch, limit: int, history_ids: Sequence[str], beside: Sequence[Channel]

@@ -47,7 +47,7 @@ def _evaluate(options: argparse.Namespace, console: Console) -> int:
     torch.set_num_threads(options.threads)
     measured, settings = _demo_shop(options, console)
     for path in found.values():
-        measured |= amazon.evaluate(path, options.runs)
+        measured |= amazon.evaluate(path, options.runs, amazon.RECIPE)
     if not measured:
         raise StartupError("there is nothing to evaluate; name a folder of sets with --data")
     published = {name: PUBLISHED[name] for name in found if name in PUBLISHED}

@@ -19,7 +19,7 @@ RECIPE = Recipe()
 SASREC = "sasrec"
 
 
-def evaluate(path: Path, runs: Path, recipe: Recipe = RECIPE) -> dict[str, Figure]:
+def evaluate(path: Path, runs: Path, recipe: Recipe) -> dict[str, Figure]:
     """Return figures "<set>/<model>/<measure>" on the last item of every user of the file at `path`.
 
     The weights lie in `runs` and are used again while recipe, data and code stay as they are. They are of
