@@ -92,9 +92,9 @@ def test_figures_by_hand() -> None:
     assert found["ndcg@5_new"] == pytest.approx((1 + 1 / np.log2(3)) / 4)
 
 
-def _model(**shape: float) -> SASRec:
+def _model() -> SASRec:
     torch.manual_seed(1)
-    return SASRec(replace(Shape(20, dimension=8, longest=6), **shape)).eval()
+    return SASRec(Shape(20, dimension=8, longest=6)).eval()
 
 
 def test_what_comes_later_changes_nothing_before_it() -> None:
