@@ -31,9 +31,9 @@ CATALOG_PATH := $(if $(filter demo,$(CATALOG)),$(SHOP)/products.jsonl,$(CATALOG)
 STATE := state/$(notdir $(CATALOG:%/=%))
 FINE_TUNING := $(wildcard training/*.py training/base_models/*.py training/export/*.py)
 ENCODERS := $(MODELS)/.trained-retriever $(MODELS)/.trained-intent
-TRAINED := $(MODELS)/.trained-ranker
+TRAINED := $(MODELS)/.trained-ranker $(MODELS)/.trained-sequence
 
-.PHONY: help setup protos shop models demo serve test lint eval bench bench-gate bench-retrieval images clean
+.PHONY: help setup protos shop models demo serve test lint eval eval-recommend bench bench-gate bench-retrieval images clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -65,7 +65,7 @@ $(SHOP)/products.jsonl: $(wildcard training/demo_shop/*) | $(READY) $(GENERATED)
 	$(PY) -m training.demo_shop --out $(SHOP)
 	touch $@
 
-models: ## train, export and publish the three models (METHOD=full|lora RECIPE=default|large)
+models: ## train, export and publish the four models (METHOD=full|lora RECIPE=default|large)
 # The two encoders know nothing of each other: trained at once, each on its share of the cores.
 	@OMP_NUM_THREADS=$${OMP_NUM_THREADS:-$$(( ($$(nproc) + 1) / 2 ))} \
 	  $(MAKE) --no-print-directory -j2 $(ENCODERS)
@@ -81,6 +81,10 @@ $(MODELS)/.trained-intent: $(SHOP)/products.jsonl $(FINE_TUNING) $(wildcard trai
 
 $(MODELS)/.trained-ranker: $(ENCODERS) $(FINE_TUNING) $(wildcard training/ranker/*.py services/ranking/*.py services/retrieval/*.py)
 	$(PY) -m training.ranker --shop $(SHOP) --models $(MODELS)
+	touch $@
+
+$(MODELS)/.trained-sequence: $(SHOP)/products.jsonl $(wildcard training/*.py training/sequence/*.py services/retrieval/collaborative.py)
+	$(PY) -m training.sequence --shop $(SHOP) --models $(MODELS)
 	touch $@
 
 # An index whose embeddings are of an older model is computed anew here; a deployment is asked first.
@@ -107,6 +111,9 @@ lint: setup ## ruff, mypy --strict, buf, manifests, rules of the folders
 
 eval: models ## relevance of search on real data and the demo shop (DATA=folder)
 	$(PY) -m training.evaluate --data $(DATA) --models $(MODELS) --shop $(SHOP)
+
+eval-recommend: models ## recommendations: SASRec on published sets, the demo shop's held-out users (DATA=folder)
+	$(PY) -m training.evaluate.recommend --data $(DATA) --models $(MODELS) --shop $(SHOP)
 
 bench: $(if $(GATEWAY),setup,models) ## latency of searches under open-loop load (GATEWAY=host:port RATES=5,10 BENCH="slo --p99-ms 60")
 	$(if $(GATEWAY),,$(PY) -m deploy.local run --state $(STATE) --models $(MODELS) --catalog $(CATALOG_PATH) --) \

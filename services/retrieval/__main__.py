@@ -12,6 +12,7 @@ from runtime.inference.store import ModelStore
 from runtime.serving.server import Endpoint, main
 from runtime.settings import load
 from services.retrieval.catalog import Catalog
+from services.retrieval.collaborative import CollaborativeModel
 from services.retrieval.encoder import Encoder, require_embeddings
 from services.retrieval.service import RetrievalServicer
 from services.retrieval.settings import RetrievalSettings
@@ -26,6 +27,7 @@ async def _serving(settings: RetrievalSettings) -> AsyncIterator[Sequence[Endpoi
     store = ModelStore(settings.models)
     manifest = store.open(_MODEL).manifest
     require_embeddings(manifest)
+    collaborative = CollaborativeModel.open(store, settings)
     with ThreadPoolExecutor(1) as beside:  # the graph is loaded while the record is read
         loading = beside.submit(TextModel.open, store, _MODEL, settings)
         catalog = await asyncio.to_thread(
@@ -37,6 +39,7 @@ async def _serving(settings: RetrievalSettings) -> AsyncIterator[Sequence[Endpoi
             reembed=(lambda products: Encoder(loading.result()).products_sync(products))
             if settings.reembed
             else None,
+            collaborative=collaborative,
         )
     try:
         model = loading.result()

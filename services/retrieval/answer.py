@@ -8,7 +8,7 @@ import numpy as np
 from aisle.catalog.v1.columns_pb2 import ProductColumns
 from aisle.retrieval.v1.retrieval_pb2 import Candidates, ChannelColumn
 from services.retrieval import fusion
-from services.retrieval.fusion import Rows, Scores
+from services.retrieval.fusion import Rows, Scores, Spread
 from services.retrieval.history import taste
 from services.retrieval.inner_products import inner_products
 from services.retrieval.rows import CatalogRows
@@ -38,19 +38,26 @@ class Retrieved:
 class Channel:
     """One channel's scores of a pool of rows, float32 [pool]; it finds those that score above `floor`.
 
-    A rank counts the better ones in the pool. It is exact for the channel's own best, which are all there;
+    `spread` is that of the whole catalogue's scores, None when the pool is the whole catalogue. A rank counts the better ones in the pool. It is exact for the channel's own best, which are all there;
     other rows' true rank may be higher.
     """
 
     name: str
     scores: Scores
     floor: float = -np.inf
+    spread: Spread | None = None
+
+    def pooled(self, rows: Rows) -> "Channel":
+        """Return this channel of the whole catalogue as one of a pool of `rows`."""
+        known = self.scores[np.isfinite(self.scores)]
+        return Channel(self.name, self.scores[rows], self.floor, Spread.of(known))
 
     def column(self, places: Rows) -> ChannelColumn:
-        """Return the channel's scores and ranks at `places` of the pool."""
+        """Return the channel's scores and ranks at `places` of the pool; both 0 where it did not find them."""
+        scores = self.scores[places]
         return ChannelColumn(
             channel=self.name,
-            scores=self.scores[places].tolist(),
+            scores=np.where(scores > self.floor, scores, 0).tolist(),
             ranks=fusion.ranks(self.scores, places, self.floor).tolist(),
         )
 

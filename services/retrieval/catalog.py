@@ -14,6 +14,7 @@ from aisle.catalog.v1.product_pb2 import Product
 from runtime.observability.logs import get_logger
 from runtime.observability.metrics import INDEX_ROWS
 from runtime.serving.errors import Unavailable
+from services.retrieval.collaborative import CollaborativeModel
 from services.retrieval.index import CatalogIndex
 from services.retrieval.record import CatalogRecord, Embed
 
@@ -37,11 +38,18 @@ class Catalog:
 
     @classmethod
     def open(
-        cls, path: Path, space: str, dimension: int, *, search_threads: int, reembed: Embed | None = None
+        cls,
+        path: Path,
+        space: str,
+        dimension: int,
+        *,
+        search_threads: int,
+        reembed: Embed | None = None,
+        collaborative: CollaborativeModel | None = None,
     ) -> "Catalog":
         """Open the record at `path` and build the index from it; raises StartupError as the record does."""
         record = CatalogRecord.open(path, space, dimension, reembed)
-        index = CatalogIndex(dimension)
+        index = CatalogIndex(dimension, collaborative=collaborative)
         try:
             for products, embeddings in record.rows():
                 index.upsert(products, embeddings)

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aisle.catalog.v1.matches_pb2 import EmptyReason
-from services.retrieval import fusion
+from services.retrieval import fusion, recommendation
 from services.retrieval.answer import Channel, Pool, Retrieved
+from services.retrieval.collaborative_rows import COLLABORATIVE
 from services.retrieval.conditions import conditions_of, meeting
 from services.retrieval.fusion import Rows, Scores, Spread
 from services.retrieval.history import taste
@@ -18,7 +19,7 @@ from services.retrieval.rows import CatalogRows
 from services.retrieval.selection import EVERYTHING, Selected, Selection, select
 from services.retrieval.values import Mask
 
-# Each channel gives this many times the limit: at twice, .99 of the best 200 of 100,000 products are those
+# Each channel gives this many times the limit: at twice, .97 of the best 200 of 100,000 products are those
 # that fusing the scores of all of them gives.
 _DEPTH = 2
 _NO_ROWS: Rows = np.zeros(0, np.intp)
@@ -34,19 +35,32 @@ class LexicalMatch:
     state: int
     seconds: float
 
+    @property
+    def channel(self) -> Channel:
+        """The channel of all rows."""
+        return Channel("lexical", self.scores, floor=0.0)
+
 
 @dataclass(frozen=True)
 class Ask:
     """What every search has in common.
 
     `limit` candidates are wanted; `history_ids` are the user's products, newest first; only rows of
-    `allowed`, bool [n], are answered with, and of those only what `wish` lets through.
+    `allowed`, bool [n], are answered with, and of those only what `wish` lets through. `collaborative`,
+    float32 [n], is what users with such a history turned to next, −inf for unknown products; None when
+    nothing is known of that.
     """
 
     limit: int = 200
     history_ids: Sequence[str] = ()
     allowed: Mask | None = None
     wish: Selection = EVERYTHING
+    collaborative: Scores | None = None
+
+    @property
+    def beside(self) -> list[Channel]:
+        """What is told of the user's next products beside the channels that find by query, of all rows."""
+        return [] if self.collaborative is None else [Channel(COLLABORATIVE, self.collaborative)]
 
     @property
     def narrows(self) -> bool:
@@ -77,11 +91,11 @@ class Finder:
         start = time.perf_counter()
         n, shown = len(self._rows), self._rows.known(also)
         conditions = conditions_of(ask.wish.filter, self._rows)
-        rows = self._pooled(embedding, max(ask.limit, DEPTH), [words.scores], None, shown)
-        scored = self._score(words, embedding, rows)
+        rows = self._pooled(embedding, max(ask.limit, DEPTH), [words.channel], None, shown)
+        scored = self._score(words, embedding, rows, ask)
         cuts = Cuts.of(words.scores, scored.dense, scored.pool.fused, ask.limit)
         if ask.narrows and rows.size < n:
-            scored = self._score(words, embedding, np.arange(n))
+            scored = self._score(words, embedding, np.arange(n), ask)
         dense_seconds = time.perf_counter() - start
         pool, matching = scored.pool, cuts.by_words(words.scores)
         matching[pool.rows] = cuts.matching(scored.lexical, scored.dense, pool.fused)
@@ -111,7 +125,8 @@ class Finder:
         rows = np.flatnonzero(words.scores > 0)
         lexical = words.scores[rows]
         fused = fusion.standardise(lexical, words.spread)
-        pool = Pool(rows, fused, [Channel("lexical", lexical, floor=0.0)])
+        beside = [channel.pooled(rows) for channel in ask.beside]
+        pool = Pool(rows, fused, [words.channel.pooled(rows), *beside])
         selected = select(
             self._rows,
             ask.wish,
@@ -139,46 +154,50 @@ class Finder:
         seconds = {"dense": time.perf_counter() - start}
         return replace(self._answer(pool, places, ask, selected), seconds=seconds)
 
-    def for_user(self, popular: Scores, ask: Ask) -> Retrieved:
-        """Return products near the history's taste fused with `popular` ones, float32 [n].
+    def for_user(self, popular: Scores, fresh: Channel, ask: Ask) -> Retrieved:
+        """Return products near the history's taste, what such users turned to next and popular ones, fused.
 
-        Without history the popular ones. The history's own products are left out, and those that cannot be
-        bought.
+        Without history the popular ones; some are new, as `fresh` tells. `popular`: float32 [n], and `fresh` of
+        all rows. The history's own products are left out, and those that cannot be bought.
         """
         start = time.perf_counter()
         history = self._rows.known(ask.history_ids)
         conditions = conditions_of(ask.wish.filter, self._rows)
         buyable = self._buyable_but(history, ask.allowed)
-        pool = self._tasted(popular, history, meeting(buyable, conditions), ask)
+        whole = [Channel("popular", popular, floor=0.0), *ask.beside, fresh]
+        pool = self._recommended(whole, history, meeting(buyable, conditions), ask.limit)
         selected = select(self._rows, ask.wish, conditions, buyable, self._spread_out(pool))
-        places = _best_of(np.flatnonzero(selected.kept[pool.rows]), pool.fused, ask.limit)
-        seconds = {"dense": time.perf_counter() - start} if history.size else {}
+        seconds = {"channels": time.perf_counter() - start}
+        kept = np.flatnonzero(selected.kept[pool.rows])
+        places = recommendation.choose(kept, pool.fused, fresh.pooled(pool.rows), ask.limit)
         return replace(self._answer(pool, places, ask, selected), seconds=seconds)
 
-    def _tasted(self, popular: Scores, history: Rows, within: Mask, ask: Ask) -> Pool:
-        spread = Spread.of(popular)
+    def _recommended(self, whole: Sequence[Channel], history: Rows, within: Mask, limit: int) -> Pool:
+        """Return the pool of `whole` channels of all rows and, with history, the content channel."""
         if not history.size:
             rows = np.flatnonzero(within)
-            channel = Channel("popular", popular[rows], floor=0.0)
-            return Pool(rows, fusion.standardise(popular[rows], spread), [channel])
-        embedding = taste(self._rows.vectors.at(history))
-        rows = self._pooled(embedding, ask.limit, [np.where(within, popular, 0)], within)
-        dense, dense_spread = self._dense(embedding, rows)
-        fused = fusion.fuse(dense, popular[rows], fusion.POPULAR_WEIGHT, (dense_spread, spread))
-        return Pool(rows, fused, [Channel("popular", popular[rows], floor=0.0), Channel("dense", dense)])
+            channels = [channel.pooled(rows) for channel in whole]
+        else:
+            embedding = taste(self._rows.vectors.at(history))
+            rows = self._pooled(embedding, limit, whole, within)
+            dense, spread = self._dense(embedding, rows)
+            channels = [channel.pooled(rows) for channel in whole]
+            channels.insert(1, Channel("dense", dense, spread=spread))
+        return Pool(rows, recommendation.fuse(channels), channels)
 
-    def _score(self, words: LexicalMatch, embedding: NDArray[np.float32], rows: Rows) -> _Scored:
+    def _score(self, words: LexicalMatch, embedding: NDArray[np.float32], rows: Rows, ask: Ask) -> _Scored:
         dense, spread = self._dense(embedding, rows)
         lexical = words.scores[rows]
         fused = fusion.fuse(dense, lexical, self._lexical_weight, (spread, words.spread))
-        channels = [Channel("lexical", lexical, floor=0.0), Channel("dense", dense)]
+        beside = [channel.pooled(rows) for channel in ask.beside]
+        channels = [words.channel.pooled(rows), Channel("dense", dense), *beside]
         return _Scored(Pool(rows, fused, channels), lexical, fusion.standardise(dense, spread))
 
     def _pooled(
         self,
         embedding: NDArray[np.float32],
         limit: int,
-        others: Sequence[Scores],
+        others: Sequence[Channel],
         allowed: Mask | None,
         also: Rows = _NO_ROWS,
     ) -> Rows:
@@ -186,9 +205,10 @@ class Finder:
         rows = self._rows.vectors.nearest(embedding, _DEPTH * limit, allowed)
         complete = len(self._rows) if allowed is None else int(np.count_nonzero(allowed))
         if rows.size < complete:
-            for scores in others:
+            for channel in others:
+                scores = channel.scores if allowed is None else np.where(allowed, channel.scores, -np.inf)
                 best = fusion.best(scores, _DEPTH * limit)
-                rows = _united(rows, best[scores[best] > 0])
+                rows = _united(rows, best[scores[best] > channel.floor])
         return _united(rows, also) if also.size else rows
 
     def _dense(self, embedding: NDArray[np.float32], rows: Rows) -> tuple[Scores, Spread]:

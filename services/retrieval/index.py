@@ -7,13 +7,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aisle.catalog.v1.product_pb2 import Product
+from aisle.catalog.v1.serving_pb2 import ModelVersion
 from services.retrieval import fusion
 from services.retrieval.analyser import analyse
 from services.retrieval.answer import Retrieved
+from services.retrieval.collaborative import CollaborativeModel, Vectors
+from services.retrieval.collaborative_rows import CollaborativeRows
 from services.retrieval.finding import Ask, Finder, LexicalMatch
 from services.retrieval.fusion import Scores, Spread
 from services.retrieval.locking import ReadWriteLock
 from services.retrieval.popularity import popularity
+from services.retrieval.recommendation import fresh_channel
 from services.retrieval.rows import CatalogRows
 from services.retrieval.selection import EVERYTHING, Selection
 from services.retrieval.values import Mask
@@ -35,9 +39,16 @@ class CatalogIndex:
     """
 
     def __init__(
-        self, dimension: int, lexical_weight: float = fusion.LEXICAL_WEIGHT, exact_rows: int = EXACT_ROWS
+        self,
+        dimension: int,
+        lexical_weight: float = fusion.LEXICAL_WEIGHT,
+        exact_rows: int = EXACT_ROWS,
+        *,
+        collaborative: CollaborativeModel | None = None,
     ) -> None:
         self.dimension = dimension
+        self._collaborative = collaborative
+        self._collaborative_rows = CollaborativeRows(collaborative) if collaborative else None
         self._lock = ReadWriteLock()
         self._rows = CatalogRows(dimension, self._lock, exact_rows)
         self._finder = Finder(self._rows, lexical_weight)
@@ -46,6 +57,11 @@ class CatalogIndex:
 
     def __len__(self) -> int:
         return len(self._rows)
+
+    @property
+    def collaborative_version(self) -> ModelVersion | None:
+        """The model behind the collaborative channel, None when there is none."""
+        return self._collaborative.version if self._collaborative else None
 
     @property
     def vectors(self) -> VectorIndex:
@@ -111,10 +127,12 @@ class CatalogIndex:
 
         embedding: float32 [dimension], L2-normalised. `words` is what `match_words` returned for the same
         query; it is computed anew when it is missing or older than the last change. With an embedding, the
-        products `also` follow the best wherever they rank: a log teaches by what was shown.
+        products `also` follow the best wherever they rank: a log teaches by what was shown. What the
+        collaborative model says of the user's history is a channel beside, and not part of the fused score.
         """
+        user = self._user_vector(history_ids)
         with self._lock.read():
-            ask = self._ask(limit, history_ids, allowed, wish)
+            ask = self._ask(limit, history_ids, allowed, wish, user)
             if words is None or words.state != self._state or words.query != query:
                 words = self._match_words(query)
             if embedding is None:
@@ -145,14 +163,19 @@ class CatalogIndex:
         *,
         allowed: Mask | None = None,
         wish: Selection = EVERYTHING,
+        now: float | None = None,
     ) -> Retrieved:
-        """Return products near the user's taste fused with popular ones, or without history the popular ones.
+        """Return products near the user's taste, what such users turned to next and popular ones, fused.
 
+        Without history the popular ones. Some are new (`now`: seconds since 1970, the clock's by default).
         The history's own products are left out, and those that cannot be bought.
         """
+        user = self._user_vector(history_ids)
         with self._lock.read():
-            ask = self._ask(limit, history_ids, allowed, wish)
-            return self._finder.for_user(self._popularity(), ask)
+            ask = self._ask(limit, history_ids, allowed, wish, user)
+            created = self._rows.columns.numbers(len(self))["create_seconds"]
+            fresh = fresh_channel(created, time.time() if now is None else now)
+            return self._finder.for_user(self._popularity(), fresh, ask)
 
     def _match_words(self, query: str) -> LexicalMatch:
         start = time.perf_counter()
@@ -167,10 +190,24 @@ class CatalogIndex:
             self._popular = (self._state, scores)
         return scores
 
-    def _ask(self, limit: int, history_ids: Sequence[str], allowed: Mask | None, wish: Selection) -> Ask:
+    def _user_vector(self, history_ids: Sequence[str]) -> Vectors | None:
+        """Run the collaborative model, before the lock is taken: a change need not wait for it."""
+        return self._collaborative.user_vector(history_ids) if self._collaborative else None
+
+    def _ask(
+        self,
+        limit: int,
+        history_ids: Sequence[str],
+        allowed: Mask | None,
+        wish: Selection,
+        user: Vectors | None = None,
+    ) -> Ask:
         if allowed is not None and allowed.shape != (len(self),):
             raise ValueError(f"allowed must be [{len(self)}], got {list(allowed.shape)}")
-        return Ask(limit, history_ids, allowed, wish)
+        collaborative = None
+        if user is not None and self._collaborative_rows is not None:
+            collaborative = self._collaborative_rows.scores(user, len(self), self._state, self._rows.row)
+        return Ask(limit, history_ids, allowed, wish, collaborative)
 
     def _delete(self, product_id: str) -> bool:
         row = self._rows.row(product_id)

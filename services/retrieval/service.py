@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aisle.catalog.v1.product_pb2 import Product
-from aisle.catalog.v1.serving_pb2 import Degradation, Stage
+from aisle.catalog.v1.serving_pb2 import Degradation, ModelVersion, Stage
 from aisle.retrieval.v1 import retrieval_pb2 as messages
 from aisle.retrieval.v1.retrieval_pb2_grpc import RetrievalServiceServicer
 from runtime.observability.logs import get_logger
@@ -18,6 +18,7 @@ from runtime.observability.stages import StageClock
 from runtime.serving import deadline
 from runtime.serving.errors import DeadlineExceeded, NotFound, Overloaded
 from services.retrieval.catalog import Catalog
+from services.retrieval.collaborative_rows import COLLABORATIVE
 from services.retrieval.encoder import Encoder
 from services.retrieval.index import Retrieved
 from services.retrieval.selection import Selection
@@ -60,7 +61,7 @@ class RetrievalServicer(RetrievalServiceServicer):
             facets=found.selected.facets,
             emptiness=found.selected.emptiness,
             degraded=[Degradation(stage=Stage.STAGE_DENSE, reason=degraded)] if degraded else [],
-            models=[] if degraded else [self._encoder.version],
+            models=self._models(found, degraded),
             stages=clock.times,
         )
 
@@ -96,6 +97,13 @@ class RetrievalServicer(RetrievalServiceServicer):
             embedding_space=self._encoder.space,
             dimension=self._encoder.dimension,
         )
+
+    def _models(self, found: Retrieved, degraded: str) -> list[ModelVersion]:
+        """Return the models that took part in what was found."""
+        models = [] if degraded else [self._encoder.version]
+        collaborative = self._catalog.index.collaborative_version
+        spoke = COLLABORATIVE in (column.channel for column in found.candidates.channels)
+        return [*models, collaborative] if collaborative and spoke else models
 
     async def _search(
         self, request: messages.RetrieveRequest, wish: Selection, clock: StageClock

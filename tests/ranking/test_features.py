@@ -46,6 +46,16 @@ def test_channel_is_standardised_over_what_it_found() -> None:
     assert found["dense_found"] == [0.0, 0.0, 0.0]
 
 
+def test_channel_that_ranking_does_not_know_changes_nothing() -> None:
+    lexical = ChannelColumn(channel="lexical", scores=[8.0, 0.0, 4.0], ranks=[1, 0, 2])
+    others = [
+        ChannelColumn(channel=name, scores=[-3.0, 0.0, 9.0], ranks=[2, 0, 1])
+        for name in ("collaborative", "fresh")
+    ]
+    alone = features(candidates(products(3), channels=[lexical]))
+    assert features(candidates(products(3), channels=[lexical, *others])) == alone
+
+
 def test_price_is_taken_against_the_median_of_the_known_ones() -> None:
     found = features(candidates(products(4, prices=[99.0, 99.0, 9.0, NAN])))
     assert found["price_log"] == [0.0, 0.0, round(math.log(10 / 100), 4), 0.0]

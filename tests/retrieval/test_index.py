@@ -130,15 +130,15 @@ def test_user_without_history_gets_popular_products_that_can_be_bought() -> None
     )
     found = index.for_user([])
     assert _ids(found) == ["liked", "disliked", "one-fan", "unrated"]
-    (popular,) = found.candidates.channels
-    assert popular.channel == "popular"
+    popular, fresh = found.candidates.channels
+    assert (popular.channel, fresh.channel) == ("popular", "fresh")
     assert popular.ranks[-1] == 0
 
 
 def test_user_with_history_gets_products_near_it_and_not_the_history() -> None:
     found = _shirts().for_user(["black", "gone"])
     assert _ids(found) == ["white", "drill"]
-    assert {channel.channel for channel in found.candidates.channels} == {"popular", "dense"}
+    assert {channel.channel for channel in found.candidates.channels} == {"popular", "dense", "fresh"}
     assert found.candidates.history_affinities[0] == pytest.approx(float(towards(0) @ towards(0, 0.3)))
 
 
