@@ -69,6 +69,8 @@ class CatalogRows:
 
     def take(self, rows: Rows) -> ProductColumns:
         """Return the columns of `rows`."""
+        if not rows.size:
+            return ProductColumns()
         return self.columns.take([self._ids[row] for row in rows.tolist()], rows)
 
     def embedding_of(self, product: Product) -> NDArray[np.float32] | None:
