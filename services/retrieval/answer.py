@@ -38,8 +38,9 @@ class Retrieved:
 class Channel:
     """One channel's scores of a pool of rows, float32 [pool]; it finds those that score above `floor`.
 
-    `spread` is that of the whole catalogue's scores, None when the pool is the whole catalogue. A rank counts the better ones in the pool. It is exact for the channel's own best, which are all there;
-    other rows' true rank may be higher.
+    `spread` is that of the whole catalogue's scores, None when the pool is the whole catalogue. A rank
+    counts the better ones in the pool. It is exact for the channel's own best, which are all there; other
+    rows' true rank may be higher.
     """
 
     name: str
@@ -53,7 +54,7 @@ class Channel:
         return Channel(self.name, self.scores[rows], self.floor, Spread.of(known))
 
     def column(self, places: Rows) -> ChannelColumn:
-        """Return the channel's scores and ranks at `places` of the pool; both 0 where it did not find them."""
+        """Return the channel's scores and ranks at `places` of the pool, 0 where it found none."""
         scores = self.scores[places]
         return ChannelColumn(
             channel=self.name,

@@ -157,8 +157,8 @@ class Finder:
     def for_user(self, popular: Scores, fresh: Channel, ask: Ask) -> Retrieved:
         """Return products near the history's taste, what such users turned to next and popular ones, fused.
 
-        Without history the popular ones; some are new, as `fresh` tells. `popular`: float32 [n], and `fresh` of
-        all rows. The history's own products are left out, and those that cannot be bought.
+        Without history the popular ones; some are new, as `fresh` tells. `popular`: float32 [n]; `fresh` of
+        all rows too. The history's own products are left out, and those that cannot be bought.
         """
         start = time.perf_counter()
         history = self._rows.known(ask.history_ids)

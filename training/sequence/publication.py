@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from runtime.inference.store import ModelStore, StoredModel
 from services.retrieval.collaborative import ITEMS_FILE, MODEL, OUTPUT, VECTORS_FILE, Items
-from training.export import export_onnx, measure_parity
+from training.export import Parity, export_onnx
 from training.publish import publish
 from training.sequence.model import SASRec, ServedSequence
 from training.sequence.sequences import padded
@@ -43,7 +43,7 @@ def publish_sequence(
         sample = {"items": torch.from_numpy(padded(probes[:2], model.shape.longest))}
         graphs = export_onnx(served, sample, (OUTPUT,), folder, precisions=("fp32",))
         feeds = [{"items": padded([each], model.shape.longest)} for each in probes[:_PROBES]]
-        parity = measure_parity(served, graphs, (OUTPUT,), feeds, corpus=vectors)
+        parity = Parity(served, (OUTPUT,), feeds, corpus=vectors).measure(graphs)
         np.save(folder / VECTORS_FILE, np.ascontiguousarray(vectors, np.float32), allow_pickle=False)
         items = Items(ids=list(ids), longest=model.shape.longest)
         (folder / ITEMS_FILE).write_text(items.model_dump_json(), encoding="utf-8")
