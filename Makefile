@@ -72,7 +72,7 @@ $(MODELS)/.trained-ranker: $(MODELS)/.trained-retriever $(MODELS)/.trained-inten
 	$(PY) -m training.ranker --shop $(SHOP) --models $(MODELS)
 	touch $@
 
-# An index whose embeddings are of an older model is computed anew here; a deployment is asked first.
+# An index whose embeddings are of an older model is computed anew here; a deployment builds beside the old one.
 demo serve bench: export AISLE_REEMBED := true
 
 demo: models ## search, recommend and give feedback through a gateway on loopback (CATALOG=path)

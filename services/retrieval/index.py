@@ -76,6 +76,11 @@ class CatalogIndex:
             packed = self._rows.packed(self._rows.known(ids))
         return [Product.FromString(each) for each in packed]
 
+    def ids(self) -> list[str]:
+        """Return the ids of all products."""
+        with self._lock.read():
+            return self._rows.ids()
+
     def match_words(self, query: str) -> LexicalMatch:
         """Return the lexical scores of `query`, to be handed to `search`; it can run beside the encoder."""
         with self._lock.read():

@@ -17,7 +17,9 @@ from runtime.serving import deadline
 from runtime.serving.errors import DeadlineExceeded, NotFound, Overloaded
 from services.retrieval.catalog import Catalog
 from services.retrieval.encoder import Encoder
-from services.retrieval.index import Retrieved
+from services.retrieval.generation import Generation
+from services.retrieval.index import CatalogIndex, Retrieved
+from services.retrieval.lifecycle import Lifecycle
 from services.retrieval.validation import check_ids, check_products, check_retrieve
 
 logger = get_logger(__name__)
@@ -32,22 +34,22 @@ _SEARCH_RESERVE_SECONDS = 0.01  # left for searching by words when the encoder t
 
 
 class RetrievalServicer(RetrievalServiceServicer):
-    """Serves one catalogue with one bi-encoder."""
+    """Serves one catalogue with the generation that is active when a request comes in."""
 
-    def __init__(self, catalog: Catalog, encoder: Encoder, dense_budget_seconds: float) -> None:
+    def __init__(self, catalog: Catalog, lifecycle: Lifecycle, dense_budget_seconds: float) -> None:
         self._catalog = catalog
-        self._encoder = encoder
+        self._lifecycle = lifecycle
         self._dense_budget_seconds = dense_budget_seconds
 
     async def Retrieve(self, request: messages.RetrieveRequest, context: Any) -> messages.RetrieveResponse:
         """Find candidates."""
         check_retrieve(request)
-        clock = StageClock()
+        clock, serving = StageClock(), self._catalog.serving
         source = request.WhichOneof("source")
         if source == "query":
-            found, degraded = await self._search(request, clock)
+            found, degraded = await self._search(serving, request, clock)
         else:
-            found, degraded = await self._recommend(request), ""
+            found, degraded = await self._recommend(serving.index, request), ""
         for stage, seconds in found.seconds.items():
             clock.record(f"retrieval/{stage}", seconds)
         return messages.RetrieveResponse(
@@ -55,7 +57,7 @@ class RetrievalServicer(RetrievalServiceServicer):
             history=found.history,
             matched=found.matched,
             degraded=[Degradation(stage=Stage.STAGE_DENSE, reason=degraded)] if degraded else [],
-            models=[] if degraded else [self._encoder.version],
+            models=[] if degraded else [serving.encoder.version],
             stages=clock.times,
         )
 
@@ -71,8 +73,7 @@ class RetrievalServicer(RetrievalServiceServicer):
     ) -> messages.UpsertProductsResponse:
         """Add or replace products."""
         check_products(request.products)
-        embeddings = await self._encoder.products(request.products)
-        await self._catalog.upsert(request.products, embeddings)
+        await self._catalog.upsert(request.products)
         return messages.UpsertProductsResponse(upserted=len(request.products))
 
     async def DeleteProducts(
@@ -86,31 +87,39 @@ class RetrievalServicer(RetrievalServiceServicer):
         self, request: messages.GetIndexInfoRequest, context: Any
     ) -> messages.GetIndexInfoResponse:
         """Tell what the index holds."""
+        serving = self._catalog.serving
         return messages.GetIndexInfoResponse(
-            products=len(self._catalog.index),
-            embedding_space=self._encoder.space,
-            dimension=self._encoder.dimension,
+            products=len(serving.index),
+            embedding_space=serving.encoder.space,
+            dimension=serving.encoder.dimension,
+            model=serving.encoder.version,
+            current_model_version=self._lifecycle.current_model_version,
+            generations=self._lifecycle.generations(),
         )
 
-    async def _search(self, request: messages.RetrieveRequest, clock: StageClock) -> tuple[Retrieved, str]:
+    async def _search(
+        self, serving: Generation, request: messages.RetrieveRequest, clock: StageClock
+    ) -> tuple[Retrieved, str]:
         """Return candidates for a query, and why the dense channel is missing if it is."""
-        index = self._catalog.index
+        index = serving.index
         words = asyncio.ensure_future(self._catalog.search(partial(index.match_words, request.query)))
         try:
-            embedding, degraded = await self._encode(request.query, clock)
+            embedding, degraded = await self._encode(serving.encoder, request.query, clock)
         finally:
             lexical = await words
         limit, history = request.limit or _DEFAULT_LIMIT, list(request.history_ids)
         search = partial(index.search, request.query, embedding, limit, history, lexical)
         return await self._catalog.search(search), degraded
 
-    async def _encode(self, query: str, clock: StageClock) -> tuple[NDArray[np.float32] | None, str]:
+    async def _encode(
+        self, encoder: Encoder, query: str, clock: StageClock
+    ) -> tuple[NDArray[np.float32] | None, str]:
         """Return the query's embedding, or None and the reason."""
         seconds = min(self._dense_budget_seconds, deadline.remaining() - _SEARCH_RESERVE_SECONDS)
         try:
             with clock.stage("retrieval/encode"):
                 async with asyncio.timeout(seconds):
-                    return await self._encoder.query(query), ""
+                    return await encoder.query(query), ""
         except (TimeoutError, DeadlineExceeded):
             reason = "late"
         except Overloaded:
@@ -121,8 +130,8 @@ class RetrievalServicer(RetrievalServiceServicer):
         DEGRADED.labels("dense", reason).inc()
         return None, f"{reason}: {_WORDS[reason]}"
 
-    async def _recommend(self, request: messages.RetrieveRequest) -> Retrieved:
-        index, history = self._catalog.index, list(request.history_ids)
+    async def _recommend(self, index: CatalogIndex, request: messages.RetrieveRequest) -> Retrieved:
+        history = list(request.history_ids)
         limit = request.limit or _DEFAULT_LIMIT
         if request.WhichOneof("source") == "for_user":
             return await self._catalog.search(partial(index.for_user, history, limit))
