@@ -87,7 +87,7 @@ $(MODELS)/.trained-sequence: $(SHOP)/products.jsonl $(wildcard training/*.py tra
 	$(PY) -m training.sequence --shop $(SHOP) --models $(MODELS)
 	touch $@
 
-# An index whose embeddings are of an older model is computed anew here; a deployment is asked first.
+# An index whose embeddings are of an older model is computed anew here; a deployment builds beside the old one.
 demo serve bench: export AISLE_REEMBED := true
 
 demo: models ## search, recommend and give feedback through a gateway on loopback (CATALOG=path)

@@ -23,7 +23,7 @@ from bench.retrieval.measuring import Find, resident_mb
 from bench.retrieval.sets import SearchSet
 from services.retrieval import fusion
 from services.retrieval.index import CatalogIndex
-from services.retrieval.milvus_client import close_client
+from services.retrieval.milvus_client import LiteEngine
 from services.retrieval.text import passage
 
 _LINKS, _EF_CONSTRUCTION, EF = 16, 120, 600
@@ -88,7 +88,7 @@ def milvus_lite(searched: SearchSet) -> Iterator[tuple[MilvusClient, dict[str, f
             client.load_collection("peer")
             yield client, _cost(start, before)
         finally:
-            close_client(client, path)
+            LiteEngine(path).close(client)
 
 
 def milvus_dense(client: MilvusClient, searched: SearchSet, count: int) -> Find:

@@ -5,6 +5,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -47,6 +48,9 @@ class Batcher(Generic[Item, Result]):
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"{name}-inference")
         self._worker: asyncio.Task[None] | None = None
         self._closed = False
+        self._unanswered = 0
+        self._quiet = asyncio.Event()
+        self._quiet.set()
 
     async def submit(self, item: Item, *, bulk: bool = False) -> Result:
         """Return the result of one item.
@@ -63,7 +67,22 @@ class Batcher(Generic[Item, Result]):
         waiting = _Waiting(item, future, deadline.expires_at(), time.monotonic())
         (self._bulk if bulk else self._interactive).append(waiting)
         self._wake()
-        return await future
+        if bulk:
+            return await future
+        self._unanswered += 1
+        self._quiet.clear()
+        try:
+            return await future
+        finally:
+            self._unanswered -= 1
+            if not self._unanswered:
+                self._quiet.set()
+
+    async def quiet(self, most_seconds: float) -> None:
+        """Wait until no interactive item waits or runs, at most `most_seconds`."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(most_seconds):
+                await self._quiet.wait()
 
     async def close(self) -> None:
         """Refuse new items, run those that wait, and end the thread."""

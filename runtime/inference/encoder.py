@@ -46,9 +46,14 @@ class TextModel:
         )
 
     @classmethod
-    def open(cls, store: ModelStore, name: str, settings: InferenceSettings) -> "TextModel":
-        """Load the current version of model `name`; raises StartupError when it is missing or damaged."""
-        stored = store.open(name)
+    def open(
+        cls, store: ModelStore, name: str, settings: InferenceSettings, version: str | None = None
+    ) -> "TextModel":
+        """Load a version of model `name`, the current one by default.
+
+        Raises StartupError when it is missing or damaged.
+        """
+        stored = store.open(name, version)
         tokenizer = _read_tokenizer(str(stored.file(_TOKENIZER_FILE)), stored.manifest.max_tokens)
         return cls(OnnxSession(stored, settings), tokenizer, settings)
 
@@ -75,9 +80,14 @@ class TextModel:
             results |= zip(rows, self._infer([encodings[row] for row in rows]), strict=True)
         return [results[row] for row in range(len(texts))]
 
+    async def quiet(self, most_seconds: float) -> None:
+        """Wait while interactive work waits or runs, at most `most_seconds`."""
+        await self._batcher.quiet(most_seconds)
+
     async def close(self) -> None:
         """Finish what waits and release the thread."""
         await self._batcher.close()
+        self.session.close()
 
     def _encode(self, texts: Sequence[str]) -> list[Encoding]:
         start = time.perf_counter()

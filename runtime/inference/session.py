@@ -52,7 +52,8 @@ class OnnxSession:
         self.model = model
         self.provider, self._session, self.precision = _open(model, settings)
         manifest = model.manifest
-        MODEL_INFO.labels(manifest.name, manifest.version, self.provider, self.precision).set(1)
+        self._labels = (manifest.name, manifest.version, self.provider, self.precision)
+        MODEL_INFO.labels(*self._labels).set(1)
         logger.info(
             "model_loaded",
             model=manifest.name,
@@ -65,6 +66,10 @@ class OnnxSession:
     def run(self, feeds: Mapping[str, np.ndarray[Any, Any]]) -> dict[str, np.ndarray[Any, Any]]:
         """Run the graph once on arrays by input name; return arrays by output name."""
         return dict(zip(self._outputs, self._session.run(self._outputs, dict(feeds)), strict=True))
+
+    def close(self) -> None:
+        """Take the model off the list of those that are loaded; its memory goes with the last reference."""
+        MODEL_INFO.remove(*self._labels)
 
 
 def _open(

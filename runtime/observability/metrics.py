@@ -38,3 +38,7 @@ FEEDBACK_LAG = Histogram(
     buckets=SECONDS_BUCKETS,
 )
 INDEX_ROWS = Gauge("aisle_index_rows", "Products in the index.")
+BUILD_PROGRESS = Gauge(
+    "aisle_index_build_progress",
+    "Share of the catalogue in the generation beside the served one; 1 when it is complete, 0 without one.",
+)

@@ -2,54 +2,42 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
 
+from aisle.retrieval.v1.generations_pb2_grpc import add_GenerationServiceServicer_to_server
 from aisle.retrieval.v1.retrieval_pb2_grpc import add_RetrievalServiceServicer_to_server
-from runtime.inference.encoder import TextModel
 from runtime.inference.store import ModelStore
 from runtime.serving.server import Endpoint, main
 from runtime.settings import load
-from services.retrieval.catalog import Catalog
 from services.retrieval.collaborative import CollaborativeModel
-from services.retrieval.encoder import Encoder, require_embeddings
+from services.retrieval.generation_service import GenerationServicer
+from services.retrieval.index_maker import IndexMaker
+from services.retrieval.opening import open_catalog
+from services.retrieval.retrievers import Retrievers
 from services.retrieval.service import RetrievalServicer
 from services.retrieval.settings import RetrievalSettings
 
-_MODEL = "retriever"
-_RECORD = "catalog.db"
-_SERVICE = "aisle.retrieval.v1.RetrievalService"
+_SEARCHING = "aisle.retrieval.v1.RetrievalService"
+_OPERATING = "aisle.retrieval.v1.GenerationService"
 
 
 @asynccontextmanager
 async def _serving(settings: RetrievalSettings) -> AsyncIterator[Sequence[Endpoint]]:
     store = ModelStore(settings.models)
-    manifest = store.open(_MODEL).manifest
-    require_embeddings(manifest)
+    retrievers = Retrievers(store, settings)
     collaborative = CollaborativeModel.open(store, settings)
-    with ThreadPoolExecutor(1) as beside:  # the graph is loaded while the record is read
-        loading = beside.submit(TextModel.open, store, _MODEL, settings)
-        catalog = await asyncio.to_thread(
-            Catalog.open,
-            settings.state / _RECORD,
-            manifest.embedding_space,
-            manifest.dimension,
-            search_threads=settings.search_threads,
-            reembed=(lambda products: Encoder(loading.result()).products_sync(products))
-            if settings.reembed
-            else None,
-            collaborative=collaborative,
-        )
+    catalog, lifecycle = await open_catalog(settings, retrievers, IndexMaker(collaborative))
+    searching = RetrievalServicer(catalog, lifecycle, settings.dense_budget_seconds)
+    operating = GenerationServicer(catalog, lifecycle)
     try:
-        model = loading.result()
-        model.warm_up()
-        servicer = RetrievalServicer(catalog, Encoder(model), settings.dense_budget_seconds)
-        try:
-            yield [Endpoint(_SERVICE, partial(add_RetrievalServiceServicer_to_server, servicer))]
-        finally:
-            await model.close()
+        lifecycle.resume()
+        yield [
+            Endpoint(_SEARCHING, partial(add_RetrievalServiceServicer_to_server, searching)),
+            Endpoint(_OPERATING, partial(add_GenerationServiceServicer_to_server, operating)),
+        ]
     finally:
+        await lifecycle.close()
         await asyncio.to_thread(catalog.close)
 
 

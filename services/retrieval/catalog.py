@@ -1,22 +1,21 @@
 """The catalogue as the service sees it: searched in memory, written to the record first."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from functools import partial
 from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
-from pymilvus import MilvusException
 
 from aisle.catalog.v1.product_pb2 import Product
 from runtime.observability.logs import get_logger
 from runtime.observability.metrics import INDEX_ROWS
 from runtime.serving.errors import Unavailable
-from services.retrieval.collaborative import CollaborativeModel
+from services.retrieval.following import Follower
+from services.retrieval.generation import Generation
 from services.retrieval.index import CatalogIndex
-from services.retrieval.record import CatalogRecord, Embed
+from services.retrieval.record import CatalogRecord, Embeddings, RecordError
 
 logger = get_logger(__name__)
 
@@ -27,50 +26,45 @@ class Catalog:
     """Keeps the record and the index alike: one thread writes, first the record, then the index.
 
     So an acknowledged write is durable and visible, and concurrent writes of one product reach both in the
-    same order. Searches run on threads of their own and never wait for the record.
+    same order. Searches run on threads of their own and never wait for the record. A generation beside the
+    served one follows it: it learns of each write here, and the same thread writes it.
     """
 
-    def __init__(self, record: CatalogRecord, index: CatalogIndex, search_threads: int) -> None:
+    def __init__(self, record: CatalogRecord, serving: Generation, search_threads: int) -> None:
+        self.serving = serving
+        self.follower: Follower | None = None
         self._record = record
-        self.index = index
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="catalog-writer")
         self._searchers = ThreadPoolExecutor(search_threads, thread_name_prefix="search")
+        INDEX_ROWS.set(len(serving.index))
 
-    @classmethod
-    def open(
-        cls,
-        path: Path,
-        space: str,
-        dimension: int,
-        *,
-        search_threads: int,
-        reembed: Embed | None = None,
-        collaborative: CollaborativeModel | None = None,
-    ) -> "Catalog":
-        """Open the record at `path` and build the index from it; raises StartupError as the record does."""
-        record = CatalogRecord.open(path, space, dimension, reembed)
-        index = CatalogIndex(dimension, collaborative=collaborative)
-        try:
-            for products, embeddings in record.rows():
-                index.upsert(products, embeddings)
-        except BaseException:
-            index.close()
-            record.close()
-            raise
-        INDEX_ROWS.set(len(index))
-        return cls(record, index, search_threads)
+    @property
+    def index(self) -> CatalogIndex:
+        """The served index; a search takes `serving` once instead, for the encoder of the same space."""
+        return self.serving.index
 
     async def search(self, find: Callable[[], T]) -> T:
         """Return `find()`, a search of the index, without holding up the event loop."""
         return await asyncio.get_running_loop().run_in_executor(self._searchers, find)
 
-    async def upsert(self, products: Sequence[Product], embeddings: NDArray[np.float32]) -> None:
-        """Write `products`; on return they are durable and found. Raises Unavailable when they cannot be."""
-        await self._write(lambda: self._upsert(products, embeddings))
+    async def write(self, change: Callable[[CatalogRecord], T]) -> T:
+        """Return `change(record)`, run on the one thread that may use the record; raises what it raises."""
+        return await asyncio.get_running_loop().run_in_executor(self._writer, partial(change, self._record))
+
+    async def upsert(self, products: Sequence[Product]) -> None:
+        """Embed and write `products`; on return they are durable and found.
+
+        Raises Unavailable when they cannot be, and what the encoder raises.
+        """
+        written = False
+        while not written:  # more than once only when another generation was activated meanwhile
+            serving = self.serving
+            embeddings = await self._embed(serving, products)
+            written = await self._confirmed(partial(self._upsert, serving, products, embeddings))
 
     async def delete(self, ids: Sequence[str]) -> int:
         """Delete products and return how many there were; on return they are gone for good."""
-        return await self._write(lambda: self._delete(ids))
+        return await self._confirmed(partial(self._delete, ids))
 
     def close(self) -> None:
         """Finish what is being written and flush the record."""
@@ -79,20 +73,47 @@ class Catalog:
         self.index.close()
         self._record.close()
 
-    async def _write(self, change: Callable[[], T]) -> T:
+    async def _embed(self, serving: Generation, products: Sequence[Product]) -> Embeddings:
+        """Return the embeddings of products, float32 [n, dimension].
+
+        Those of products whose text is unchanged are taken from the index, which is of the encoder's space:
+        most upserts change a price or the stock.
+        """
+        held = await self.search(partial(serving.index.embeddings_of, products))
+        changed = [place for place, embedding in enumerate(held) if embedding is None]
+        if changed:
+            made = await serving.encoder.products([products[place] for place in changed])
+            for place, embedding in zip(changed, made, strict=True):
+                held[place] = embedding
+        return np.stack([embedding for embedding in held if embedding is not None])
+
+    async def _confirmed(self, change: Callable[[CatalogRecord], T]) -> T:
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._writer, change)
-        except MilvusException as error:
+            return await self.write(change)
+        except RecordError as error:
             logger.exception("record_write_failed")
-            raise Unavailable("the catalogue's record cannot be written; nothing was changed") from error
+            raise Unavailable(
+                "the catalogue's record did not confirm the write, searches go on without it; send it again"
+            ) from error
 
-    def _upsert(self, products: Sequence[Product], embeddings: NDArray[np.float32]) -> None:
-        self._record.upsert(products, embeddings)
-        self.index.upsert(products, embeddings)
-        INDEX_ROWS.set(len(self.index))
+    def _upsert(
+        self, made_for: Generation, products: Sequence[Product], embeddings: Embeddings, record: CatalogRecord
+    ) -> bool:
+        """Write to the served generation, and return True if it is still the one of the embeddings."""
+        if made_for is not self.serving:
+            return False
+        record.upsert(made_for.stored, products, embeddings)
+        made_for.index.upsert(products, embeddings)
+        self._changed([product.id for product in products])
+        return True
 
-    def _delete(self, ids: Sequence[str]) -> int:
-        self._record.delete(ids)
-        deleted = self.index.delete(ids)
-        INDEX_ROWS.set(len(self.index))
+    def _delete(self, ids: Sequence[str], record: CatalogRecord) -> int:
+        record.delete(self.serving.stored, ids)
+        deleted = self.serving.index.delete(ids)
+        self._changed(ids)
         return deleted
+
+    def _changed(self, ids: Iterable[str]) -> None:
+        INDEX_ROWS.set(len(self.serving.index))
+        if self.follower is not None:
+            self.follower.lag(ids)

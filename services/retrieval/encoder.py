@@ -55,8 +55,16 @@ class Encoder:
         return _stack(results)
 
     def products_sync(self, products: Sequence[Product]) -> Embeddings:
-        """Return embeddings of products, float32 [n, dimension], before the event loop serves."""
+        """Return embeddings of products, float32 [n, dimension], on the calling thread."""
         return _stack(self._model.run_sync(self._passages(products)))
+
+    async def quiet(self, most_seconds: float) -> None:
+        """Wait while queries wait or run, at most `most_seconds`."""
+        await self._model.quiet(most_seconds)
+
+    async def close(self) -> None:
+        """Finish what waits and release the model's thread."""
+        await self._model.close()
 
     def _passages(self, products: Sequence[Product]) -> list[str]:
         return [self._model.manifest.passage_prefix + passage(product) for product in products]

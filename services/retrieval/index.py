@@ -106,6 +106,11 @@ class CatalogIndex:
         """Stop what runs beside searches."""
         self._rows.vectors.close()
 
+    def ids(self) -> list[str]:
+        """Return the ids of all products."""
+        with self._lock.read():
+            return self._rows.ids()
+
     def match_words(self, query: str) -> LexicalMatch:
         """Return the lexical scores of `query`, to be handed to `search`; it can run beside the encoder."""
         with self._lock.read():

@@ -1,8 +1,9 @@
-"""Products as text that fits a VARCHAR field."""
+"""Products and their ids as text that fits VARCHAR fields."""
 
 import base64
 import binascii
 import zlib
+from urllib.parse import quote
 
 from google.protobuf.message import DecodeError
 
@@ -25,3 +26,8 @@ def unpack(packed: str) -> Product:
         return Product.FromString(zlib.decompress(base64.b64decode(packed)))
     except (binascii.Error, zlib.error, DecodeError) as error:
         raise ValueError(f"no packed product: {error}") from error
+
+
+def key(product_id: str) -> str:
+    """Return the id percent-encoded: the client writes keys unescaped into filters such as `id in ['…']`."""
+    return quote(product_id, safe="")

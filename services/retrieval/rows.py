@@ -59,6 +59,10 @@ class CatalogRows:
         """Return the row of a product, None when there is no such product."""
         return self._row_of.get(product_id)
 
+    def ids(self) -> list[str]:
+        """Return the ids of all products in the order of their rows."""
+        return list(self._ids)
+
     def known(self, ids: Iterable[str]) -> Rows:
         """Return the rows of `ids` in their order, unknown ones left out."""
         return np.array([self._row_of[each] for each in ids if each in self._row_of], np.intp)

@@ -1,14 +1,12 @@
 """The gRPC face of the catalogue."""
 
 import asyncio
-from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from aisle.catalog.v1.product_pb2 import Product
 from aisle.catalog.v1.serving_pb2 import Degradation, ModelVersion, Stage
 from aisle.retrieval.v1 import retrieval_pb2 as messages
 from aisle.retrieval.v1.retrieval_pb2_grpc import RetrievalServiceServicer
@@ -20,7 +18,9 @@ from runtime.serving.errors import DeadlineExceeded, NotFound, Overloaded
 from services.retrieval.catalog import Catalog
 from services.retrieval.collaborative_rows import COLLABORATIVE
 from services.retrieval.encoder import Encoder
-from services.retrieval.index import Retrieved
+from services.retrieval.generation import Generation
+from services.retrieval.index import CatalogIndex, Retrieved
+from services.retrieval.lifecycle import Lifecycle
 from services.retrieval.selection import Selection
 from services.retrieval.validation import check_ids, check_products, check_retrieve
 
@@ -36,22 +36,22 @@ _SEARCH_RESERVE_SECONDS = 0.01  # left for searching by words when the encoder t
 
 
 class RetrievalServicer(RetrievalServiceServicer):
-    """Serves one catalogue with one bi-encoder."""
+    """Serves one catalogue with the generation that is active when a request comes in."""
 
-    def __init__(self, catalog: Catalog, encoder: Encoder, dense_budget_seconds: float) -> None:
+    def __init__(self, catalog: Catalog, lifecycle: Lifecycle, dense_budget_seconds: float) -> None:
         self._catalog = catalog
-        self._encoder = encoder
+        self._lifecycle = lifecycle
         self._dense_budget_seconds = dense_budget_seconds
 
     async def Retrieve(self, request: messages.RetrieveRequest, context: Any) -> messages.RetrieveResponse:
         """Find candidates."""
         wish = check_retrieve(request)
-        clock = StageClock()
+        clock, serving = StageClock(), self._catalog.serving
         source = request.WhichOneof("source")
         if source == "query":
-            found, degraded = await self._search(request, wish, clock)
+            found, degraded = await self._search(serving, request, wish, clock)
         else:
-            found, degraded = await self._recommend(request, wish), ""
+            found, degraded = await self._recommend(serving.index, request, wish), ""
         for stage, seconds in found.seconds.items():
             clock.record(f"retrieval/{stage}", seconds)
         return messages.RetrieveResponse(
@@ -61,7 +61,7 @@ class RetrievalServicer(RetrievalServiceServicer):
             facets=found.selected.facets,
             emptiness=found.selected.emptiness,
             degraded=[Degradation(stage=Stage.STAGE_DENSE, reason=degraded)] if degraded else [],
-            models=self._models(found, degraded),
+            models=_models(serving, found, degraded),
             stages=clock.times,
         )
 
@@ -77,8 +77,7 @@ class RetrievalServicer(RetrievalServiceServicer):
     ) -> messages.UpsertProductsResponse:
         """Add or replace products."""
         check_products(request.products)
-        embeddings = await self._embed(request.products)
-        await self._catalog.upsert(request.products, embeddings)
+        await self._catalog.upsert(request.products)
         return messages.UpsertProductsResponse(upserted=len(request.products))
 
     async def DeleteProducts(
@@ -92,54 +91,39 @@ class RetrievalServicer(RetrievalServiceServicer):
         self, request: messages.GetIndexInfoRequest, context: Any
     ) -> messages.GetIndexInfoResponse:
         """Tell what the index holds."""
+        serving = self._catalog.serving
         return messages.GetIndexInfoResponse(
-            products=len(self._catalog.index),
-            embedding_space=self._encoder.space,
-            dimension=self._encoder.dimension,
+            products=len(serving.index),
+            embedding_space=serving.encoder.space,
+            dimension=serving.encoder.dimension,
+            model=serving.encoder.version,
+            current_model_version=self._lifecycle.current_model_version,
+            generations=self._lifecycle.generations(),
         )
 
-    def _models(self, found: Retrieved, degraded: str) -> list[ModelVersion]:
-        """Return the models that took part in what was found."""
-        models = [] if degraded else [self._encoder.version]
-        collaborative = self._catalog.index.collaborative_version
-        spoke = COLLABORATIVE in (column.channel for column in found.candidates.channels)
-        return [*models, collaborative] if collaborative and spoke else models
-
     async def _search(
-        self, request: messages.RetrieveRequest, wish: Selection, clock: StageClock
+        self, serving: Generation, request: messages.RetrieveRequest, wish: Selection, clock: StageClock
     ) -> tuple[Retrieved, str]:
         """Return candidates for a query, and why the dense channel is missing if it is."""
-        index = self._catalog.index
+        index = serving.index
         words = asyncio.ensure_future(self._catalog.search(partial(index.match_words, request.query)))
         try:
-            embedding, degraded = await self._encode(request.query, clock)
+            embedding, degraded = await self._encode(serving.encoder, request.query, clock)
         finally:
             lexical = await words
         limit, history = request.limit or _DEFAULT_LIMIT, list(request.history_ids)
         search = partial(index.search, request.query, embedding, limit, history, lexical, wish=wish)
         return await self._catalog.search(search), degraded
 
-    async def _embed(self, products: Sequence[Product]) -> NDArray[np.float32]:
-        """Return the embeddings of products, float32 [n, dimension].
-
-        Those of products whose text is unchanged are taken from the index, which is of this model's space:
-        most upserts change a price or the stock.
-        """
-        held = await self._catalog.search(partial(self._catalog.index.embeddings_of, products))
-        changed = [place for place, embedding in enumerate(held) if embedding is None]
-        if changed:
-            made = await self._encoder.products([products[place] for place in changed])
-            for place, embedding in zip(changed, made, strict=True):
-                held[place] = embedding
-        return np.stack([embedding for embedding in held if embedding is not None])
-
-    async def _encode(self, query: str, clock: StageClock) -> tuple[NDArray[np.float32] | None, str]:
+    async def _encode(
+        self, encoder: Encoder, query: str, clock: StageClock
+    ) -> tuple[NDArray[np.float32] | None, str]:
         """Return the query's embedding, or None and the reason."""
         seconds = min(self._dense_budget_seconds, deadline.remaining() - _SEARCH_RESERVE_SECONDS)
         try:
             with clock.stage("retrieval/encode"):
                 async with asyncio.timeout(seconds):
-                    return await self._encoder.query(query), ""
+                    return await encoder.query(query), ""
         except (TimeoutError, DeadlineExceeded):
             reason = "late"
         except Overloaded:
@@ -150,8 +134,10 @@ class RetrievalServicer(RetrievalServiceServicer):
         DEGRADED.labels("dense", reason).inc()
         return None, f"{reason}: {_WORDS[reason]}"
 
-    async def _recommend(self, request: messages.RetrieveRequest, wish: Selection) -> Retrieved:
-        index, history = self._catalog.index, list(request.history_ids)
+    async def _recommend(
+        self, index: CatalogIndex, request: messages.RetrieveRequest, wish: Selection
+    ) -> Retrieved:
+        history = list(request.history_ids)
         limit = request.limit or _DEFAULT_LIMIT
         if request.WhichOneof("source") == "for_user":
             return await self._catalog.search(partial(index.for_user, history, limit, wish=wish))
@@ -160,3 +146,11 @@ class RetrievalServicer(RetrievalServiceServicer):
             return await self._catalog.search(find)
         except KeyError as error:
             raise NotFound(f"the catalogue holds no product {request.similar_to!r}") from error
+
+
+def _models(serving: Generation, found: Retrieved, degraded: str) -> list[ModelVersion]:
+    """Return the models that took part in what was found."""
+    models = [] if degraded else [serving.encoder.version]
+    collaborative = serving.index.collaborative_version
+    spoke = COLLABORATIVE in (column.channel for column in found.candidates.channels)
+    return [*models, collaborative] if collaborative and spoke else models

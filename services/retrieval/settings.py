@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 
 from runtime.inference.session import InferenceSettings
 from runtime.serving.server import ServerSettings
@@ -19,5 +19,14 @@ class RetrievalSettings(ServerSettings, InferenceSettings):
     )
     search_threads: int = Field(2, ge=1, le=256, description="searches that run at once")
     reembed: bool = Field(
-        False, description="compute all embeddings anew when the record's are of another model's space"
+        False,
+        description="before serving, compute all embeddings anew when the record's are of another model than "
+        "the store's current one; without it that model's generation is built while the old one serves",
     )
+    milvus_uri: str = Field(
+        "",
+        pattern="^$|^https?://.+",
+        description="Milvus server that keeps the record, such as http://milvus:19530; "
+        "empty for a Milvus Lite folder under --state",
+    )
+    milvus_token: SecretStr | None = Field(None, description="user:password or API key of that server")

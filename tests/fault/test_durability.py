@@ -1,11 +1,13 @@
 """kill -9 right after an acknowledgement loses nothing."""
 
 import asyncio
+import random
 import sqlite3
 import uuid
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
 
 from aisle.catalog.v1.product_pb2 import Product
@@ -22,6 +24,8 @@ from deploy.local.stack import Stack
 from runtime.serving.channel import open_channel
 from tests.fault.searching import missing, search, until_whole
 from tests.rpc_errors import error_of
+
+_MOST_BATCHES = 500
 
 
 def _events(count: int, product: str = "p") -> list[UserEvent]:
@@ -62,6 +66,36 @@ async def test_acknowledged_products_outlive_retrieval(stack: Stack, gateway: An
     assert (await error_of(gateway.GetProduct(GetProductRequest(id=doomed.id), timeout=10))).code().name == (
         "NOT_FOUND"
     )
+
+
+async def test_every_product_of_a_bulk_load_acknowledged_before_a_kill_is_there(
+    stack: Stack, gateway: Any
+) -> None:
+    mark = uuid.uuid4().hex
+    acknowledged: list[str] = []
+    enough, reached = random.randint(8, 160), asyncio.Event()
+
+    async def load(worker: int) -> None:
+        for batch in range(_MOST_BATCHES):
+            ids = [f"{mark}-{worker}-{batch}-{number}" for number in range(8)]
+            products = [Product(id=each, title={"en": f"bulk thing {each}"}) for each in ids]
+            await gateway.UpsertProducts(UpsertProductsRequest(products=products), timeout=30)
+            acknowledged.extend(ids)
+            if len(acknowledged) >= enough:
+                reached.set()
+
+    loads = [asyncio.ensure_future(load(worker)) for worker in range(4)]
+    await asyncio.wait_for(reached.wait(), 60)
+    await asyncio.sleep(random.uniform(0, 0.1))  # so that the kill comes at any moment of a write
+    stack.kill("retrieval")
+    outcomes = await asyncio.gather(*loads, return_exceptions=True)
+    kept = list(acknowledged)
+    assert all(isinstance(outcome, grpc.aio.AioRpcError) for outcome in outcomes)
+    await asyncio.to_thread(stack.restart, "retrieval")
+    await until_whole(gateway)
+    for product_id in kept:
+        found = await gateway.GetProduct(GetProductRequest(id=product_id), timeout=10)
+        assert found.product.title["en"] == f"bulk thing {product_id}"
 
 
 async def test_broken_profile_store_leaves_an_anonymous_user(

@@ -1,0 +1,17 @@
+"""How every index of a process is made: each generation's with the same models and settings beside it."""
+
+from dataclasses import dataclass
+
+from services.retrieval.collaborative import CollaborativeModel
+from services.retrieval.index import CatalogIndex
+
+
+@dataclass(frozen=True)
+class IndexMaker:
+    """What the indexes of all generations share."""
+
+    collaborative: CollaborativeModel | None = None
+
+    def empty(self, dimension: int) -> CatalogIndex:
+        """Return an index without products for embeddings of one width."""
+        return CatalogIndex(dimension, collaborative=self.collaborative)
