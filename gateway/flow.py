@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from aisle.catalog.v1.product_pb2 import Product
 from aisle.catalog.v1.serving_pb2 import Stage
 from aisle.catalog.v1.user_pb2 import UserContext
+from aisle.catalog.v1.words_pb2 import DidYouMean
 from aisle.gateway.v1.gateway_pb2 import AnswerInfo, Hit
 from aisle.intent.v1.intent_pb2 import Understanding
 from aisle.ranking.v1.ranking_pb2 import RankRequest, Surface
@@ -53,6 +54,7 @@ class Answer:
     matched: int
     understanding: Understanding
     info: AnswerInfo
+    did_you_mean: DidYouMean | None = None
 
 
 class Flow:
@@ -72,6 +74,11 @@ class Flow:
         self._budget = budget
         self._candidates = candidates
 
+    @property
+    def budget(self) -> Budget:
+        """How the time of a request is divided."""
+        return self._budget
+
     async def answer(self, wish: Wish) -> Answer:
         """Return the answer inside the deadline.
 
@@ -79,7 +86,7 @@ class Flow:
         Raises InvalidArgument or NotFound when a service refuses the wish itself, and Unavailable when
         retrieval is gone and the popular list, as far as it was ever read, cannot stand in for it.
         """
-        notes, understanding = Notes(), None
+        notes, understanding, retrieved = Notes(), None, None
         with notes.clock.stage("total"):
             if wish.page.pinned is not None:
                 page = await self._later_page(wish.page.pinned, wish.page, notes)
@@ -93,6 +100,7 @@ class Flow:
             matched=page.matched,
             understanding=understanding or neutral(),
             info=notes.info(),
+            did_you_mean=_offer(retrieved),
         )
 
     async def _user(self, wish: Wish, notes: Notes) -> UserContext:
@@ -177,3 +185,7 @@ class Flow:
             raise Unavailable("retrieval is gone and no popular products are known yet", retry_seconds=1.0)
         seen = {item.product_id for item in user.history}
         return self._popular.page(wish.page, understanding, without=seen)
+
+
+def _offer(retrieved: RetrieveResponse | None) -> DidYouMean | None:
+    return retrieved.did_you_mean if retrieved and retrieved.HasField("did_you_mean") else None

@@ -28,7 +28,7 @@ async def search(flow: Flow, request: SearchRequest) -> SearchResponse:
     violations.raise_if_any()
     answer = await flow.answer(
         Wish(
-            source=RetrieveRequest(query=request.query),
+            source=RetrieveRequest(query=request.query, exact_spelling=request.exact_spelling),
             surface=Surface.SURFACE_SEARCH,
             page=page,
             user_id=request.user_id,
@@ -42,6 +42,7 @@ async def search(flow: Flow, request: SearchRequest) -> SearchResponse:
         matched=answer.matched,
         understanding=answer.understanding,
         info=answer.info,
+        did_you_mean=answer.did_you_mean,
     )
 
 

@@ -15,6 +15,7 @@ from services.retrieval.catalog import Catalog
 from services.retrieval.encoder import Encoder, require_embeddings
 from services.retrieval.service import RetrievalServicer
 from services.retrieval.settings import RetrievalSettings
+from services.retrieval.words.query_words import QueryWords
 
 _MODEL = "retriever"
 _RECORD = "catalog.db"
@@ -26,6 +27,7 @@ async def _serving(settings: RetrievalSettings) -> AsyncIterator[Sequence[Endpoi
     store = ModelStore(settings.models)
     manifest = store.open(_MODEL).manifest
     require_embeddings(manifest)
+    words = QueryWords.read(settings.synonyms, settings.queries)
     with ThreadPoolExecutor(1) as beside:  # the graph is loaded while the record is read
         loading = beside.submit(TextModel.open, store, _MODEL, settings)
         catalog = await asyncio.to_thread(
@@ -37,6 +39,7 @@ async def _serving(settings: RetrievalSettings) -> AsyncIterator[Sequence[Endpoi
             reembed=(lambda products: Encoder(loading.result()).products_sync(products))
             if settings.reembed
             else None,
+            words=words,
         )
     try:
         model = loading.result()

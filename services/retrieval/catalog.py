@@ -16,6 +16,7 @@ from runtime.observability.metrics import INDEX_ROWS
 from runtime.serving.errors import Unavailable
 from services.retrieval.index import CatalogIndex
 from services.retrieval.record import CatalogRecord, Embed
+from services.retrieval.words.query_words import QueryWords
 
 logger = get_logger(__name__)
 
@@ -37,11 +38,18 @@ class Catalog:
 
     @classmethod
     def open(
-        cls, path: Path, space: str, dimension: int, *, search_threads: int, reembed: Embed | None = None
+        cls,
+        path: Path,
+        space: str,
+        dimension: int,
+        *,
+        search_threads: int,
+        reembed: Embed | None = None,
+        words: QueryWords | None = None,
     ) -> "Catalog":
         """Open the record at `path` and build the index from it; raises StartupError as the record does."""
         record = CatalogRecord.open(path, space, dimension, reembed)
-        index = CatalogIndex(dimension)
+        index = CatalogIndex(dimension, words=words)
         try:
             for products, embeddings in record.rows():
                 index.upsert(products, embeddings)
@@ -67,6 +75,7 @@ class Catalog:
         """Finish what is being written and flush the record."""
         self._writer.shutdown(wait=True)
         self._searchers.shutdown(wait=True)
+        self.index.suggester.close()
         self._record.close()
 
     async def _write(self, change: Callable[[], T]) -> T:

@@ -1,15 +1,15 @@
 """The catalogue in memory: the channels that find candidates in it, and how their scores are fused."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aisle.catalog.v1.product_pb2 import Product
 from services.retrieval import fusion
-from services.retrieval.analyser import analyse
 from services.retrieval.answer import Channel, Retrieved, candidates
 from services.retrieval.fusion import Rows, Scores
 from services.retrieval.history import taste
@@ -17,6 +17,13 @@ from services.retrieval.locking import ReadWriteLock
 from services.retrieval.popularity import popularity
 from services.retrieval.rows import CatalogRows
 from services.retrieval.text import lexical_terms
+from services.retrieval.words.phrases import PhraseTable
+from services.retrieval.words.query_words import QueryWords
+from services.retrieval.words.spelling import Correction, Speller
+from services.retrieval.words.suggesting import Suggester
+from services.retrieval.words.vocabulary import Vocabulary
+
+T = TypeVar("T")
 
 __all__ = ["CatalogIndex", "LexicalMatch", "Retrieved"]
 
@@ -38,11 +45,23 @@ class CatalogIndex:
     product.
     """
 
-    def __init__(self, dimension: int, lexical_weight: float = fusion.LEXICAL_WEIGHT) -> None:
+    def __init__(
+        self,
+        dimension: int,
+        lexical_weight: float = fusion.LEXICAL_WEIGHT,
+        words: QueryWords | None = None,
+    ) -> None:
         self.dimension = dimension
         self._lexical_weight = lexical_weight
         self._rows = CatalogRows(dimension)
+        self.vocabulary = Vocabulary()
+        self._speller = Speller(self.vocabulary, self._rows.lexical.documents)
+        self._query_words = words or QueryWords()
+        self._phrases = PhraseTable()
         self._lock = ReadWriteLock()
+        self.suggester = Suggester(
+            self._phrases, self._reading, self._rows.lexical.documents, self._query_words.past_queries
+        )
         self._state = 0
         self._popular: tuple[int, Scores] = (-1, np.zeros(0, np.float32))
 
@@ -64,6 +83,8 @@ class CatalogIndex:
             terms = lexical_terms(product)
             with self._lock.write():
                 self._rows.put(product, embedding, terms, replaced)
+                self.vocabulary.put(product)
+                self._phrases.put(product)
                 self._state += 1
 
     def delete(self, ids: Iterable[str]) -> int:
@@ -75,6 +96,15 @@ class CatalogIndex:
         with self._lock.read():
             packed = self._rows.packed(self._rows.known(ids))
         return [Product.FromString(each) for each in packed]
+
+    def may_be_misspelt(self, query: str) -> bool:
+        """Return whether `correct` is worth a call; takes no lock, and is quick enough for the event loop."""
+        return self._speller.suspects(query)
+
+    def correct(self, query: str) -> Correction | None:
+        """Return how a misspelt query was probably meant, None when it is well spelt or past help."""
+        with self._lock.read():
+            return self._speller.correct(query)
 
     def match_words(self, query: str) -> LexicalMatch:
         """Return the lexical scores of `query`, to be handed to `search`; it can run beside the encoder."""
@@ -151,6 +181,10 @@ class CatalogIndex:
             answer = self._answer(rows, fused, channels, history_ids, allowed.size)
             return replace(answer, seconds=seconds)
 
+    def _reading(self, read: Callable[[], T]) -> T:
+        with self._lock.read():
+            return read()
+
     def _by_words(self, words: LexicalMatch, limit: int, history_ids: Sequence[str]) -> Retrieved:
         fused = fusion.standardise(words.scores)
         found = np.flatnonzero(words.scores > 0)
@@ -167,7 +201,7 @@ class CatalogIndex:
 
     def _match_words(self, query: str) -> LexicalMatch:
         start = time.perf_counter()
-        scores = self._rows.lexical.scores(analyse(query), len(self))
+        scores = self._rows.lexical.scores(self._query_words.synonyms.terms(query), len(self))
         return LexicalMatch(query, scores, self._state, time.perf_counter() - start)
 
     def _popularity(self) -> Scores:
@@ -190,6 +224,8 @@ class CatalogIndex:
         terms, last_terms = self._rows.terms(row), self._rows.terms(len(self) - 1)
         with self._lock.write():
             self._rows.remove(row, terms, last_terms)
+            self.vocabulary.remove(product_id)
+            self._phrases.remove(product_id)
             self._state += 1
         return True
 

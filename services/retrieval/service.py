@@ -19,6 +19,7 @@ from services.retrieval.catalog import Catalog
 from services.retrieval.encoder import Encoder
 from services.retrieval.index import Retrieved
 from services.retrieval.validation import check_ids, check_products, check_retrieve
+from services.retrieval.words.requests import did_you_mean, read_query, suggest
 
 logger = get_logger(__name__)
 
@@ -44,8 +45,9 @@ class RetrievalServicer(RetrievalServiceServicer):
         check_retrieve(request)
         clock = StageClock()
         source = request.WhichOneof("source")
+        meant = await read_query(self._catalog, request)
         if source == "query":
-            found, degraded = await self._search(request, clock)
+            found, degraded = await self._search(request, meant.query, clock)
         else:
             found, degraded = await self._recommend(request), ""
         for stage, seconds in found.seconds.items():
@@ -57,7 +59,12 @@ class RetrievalServicer(RetrievalServiceServicer):
             degraded=[Degradation(stage=Stage.STAGE_DENSE, reason=degraded)] if degraded else [],
             models=[] if degraded else [self._encoder.version],
             stages=clock.times,
+            did_you_mean=did_you_mean(request, meant),
         )
+
+    async def Suggest(self, request: messages.SuggestRequest, context: Any) -> messages.SuggestResponse:
+        """Complete what a user has begun to type."""
+        return await suggest(self._catalog, request)
 
     async def GetProducts(
         self, request: messages.GetProductsRequest, context: Any
@@ -92,16 +99,18 @@ class RetrievalServicer(RetrievalServiceServicer):
             dimension=self._encoder.dimension,
         )
 
-    async def _search(self, request: messages.RetrieveRequest, clock: StageClock) -> tuple[Retrieved, str]:
-        """Return candidates for a query, and why the dense channel is missing if it is."""
+    async def _search(
+        self, request: messages.RetrieveRequest, query: str, clock: StageClock
+    ) -> tuple[Retrieved, str]:
+        """Return candidates for `query`, and why the dense channel is missing if it is."""
         index = self._catalog.index
-        words = asyncio.ensure_future(self._catalog.search(partial(index.match_words, request.query)))
+        words = asyncio.ensure_future(self._catalog.search(partial(index.match_words, query)))
         try:
-            embedding, degraded = await self._encode(request.query, clock)
+            embedding, degraded = await self._encode(query, clock)
         finally:
             lexical = await words
         limit, history = request.limit or _DEFAULT_LIMIT, list(request.history_ids)
-        search = partial(index.search, request.query, embedding, limit, history, lexical)
+        search = partial(index.search, query, embedding, limit, history, lexical)
         return await self._catalog.search(search), degraded
 
     async def _encode(self, query: str, clock: StageClock) -> tuple[NDArray[np.float32] | None, str]:

@@ -21,3 +21,10 @@ class RetrievalSettings(ServerSettings, InferenceSettings):
     reembed: bool = Field(
         False, description="compute all embeddings anew when the record's are of another model's space"
     )
+    synonyms: Path | None = Field(
+        None,
+        description="file of synonyms, read at start: `a, b, c` or one-way `a => b, c`, one group a line",
+    )
+    queries: Path | None = Field(
+        None, description="file of past queries to suggest: a query, a tab and its count, one a line"
+    )
