@@ -8,6 +8,7 @@ import grpc
 from aisle.catalog.v1.columns_pb2 import ProductColumns
 from aisle.catalog.v1.product_pb2 import Product
 from aisle.catalog.v1.serving_pb2 import Degradation
+from aisle.catalog.v1.words_pb2 import DidYouMean, Suggestion
 from aisle.intent.v1.intent_pb2 import LabelProbability, Understanding, UnderstandResponse
 from aisle.intent.v1.intent_pb2_grpc import IntentServiceServicer
 from aisle.ranking.v1.ranking_pb2 import RankRequest, RankResponse
@@ -18,6 +19,8 @@ from aisle.retrieval.v1.retrieval_pb2 import (
     GetProductsResponse,
     RetrieveRequest,
     RetrieveResponse,
+    SuggestRequest,
+    SuggestResponse,
 )
 from aisle.retrieval.v1.retrieval_pb2_grpc import RetrievalServiceServicer
 
@@ -33,6 +36,7 @@ class ScriptedServices(IntentServiceServicer, RetrievalServiceServicer, RankingS
     order: list[int] = field(default_factory=lambda: list(reversed(range(N))))
     categories: list[LabelProbability] = field(default_factory=list)
     degraded: list[Degradation] = field(default_factory=list)
+    did_you_mean: DidYouMean | None = None
     deleted: set[str] = field(default_factory=set)
 
     async def _fail(self, method: str, context: Any) -> None:
@@ -48,7 +52,12 @@ class ScriptedServices(IntentServiceServicer, RetrievalServiceServicer, RankingS
         columns = ProductColumns(ids=[f"p{row}" for row in range(N)])
         fused = [float(N - row) for row in range(N)]
         candidates = Candidates(products=columns, fused_scores=fused, history_affinities=[0.0] * N)
-        return RetrieveResponse(candidates=candidates, matched=N, degraded=self.degraded)
+        meant = None if request.exact_spelling else self.did_you_mean
+        return RetrieveResponse(candidates=candidates, matched=N, degraded=self.degraded, did_you_mean=meant)
+
+    async def Suggest(self, request: SuggestRequest, context: Any) -> SuggestResponse:
+        await self._fail("Suggest", context)
+        return SuggestResponse(suggestions=[Suggestion(text=f"{request.prefix}…")] * request.limit)
 
     async def GetProducts(self, request: GetProductsRequest, context: Any) -> GetProductsResponse:
         await self._fail("GetProducts", context)

@@ -77,6 +77,12 @@ def test_what_is_known_coded_short_or_like_nothing_is_left_alone(index: CatalogI
     assert index.correct(query) is None
 
 
+def test_words_that_are_rare_or_past_help_do_not_keep_others_from_being_corrected() -> None:
+    correction = _index({"cordless drill": 1, "kitchen towels": 5}).correct("cordles drill zyxwvut")
+    assert correction is not None
+    assert (correction.query, correction.confident) == ("cordless drill zyxwvut", True)
+
+
 def test_two_readings_alike_are_offered_and_not_applied() -> None:
     correction = _index({"winter coat": 4, "winter boat": 4}).correct("winter koat doat")
     assert correction is None or not correction.confident

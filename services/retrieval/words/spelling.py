@@ -65,7 +65,6 @@ class Speller:
             others = [other for other in _words(query) if other != word and self._vocabulary.count(other)]
             reading, sure = self._best(word, others)
             if reading is None:
-                confident = False
                 continue
             end = start + len(word)
             written = f"{written[:start]}{' '.join(reading.words)}{written[end:]}"
