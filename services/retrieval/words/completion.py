@@ -97,14 +97,14 @@ class Completer:
     def _holding(self, slices: list[Rows]) -> Rows:
         """Return the phrases in all of `slices`."""
         slices.sort(key=len)
-        rows = np.unique(slices[0])
+        rows = slices[0]
         for others in slices[1:]:
-            if not rows.size:
-                break
             held = np.zeros(len(self._folded), np.bool_)
             held[others] = True
             rows = rows[held[rows]]
-        return rows
+        found = np.zeros(len(self._folded), np.bool_)
+        found[rows] = True
+        return np.flatnonzero(found)
 
     def _best(self, rows: Rows, allowed: NDArray[np.bool_] | None, runs: list[str]) -> list[int]:
         """Return the best of `rows` that are allowed and hold the Chinese `runs` as they were typed."""

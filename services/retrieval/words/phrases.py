@@ -13,18 +13,18 @@ Key = tuple[str, int]  # folded text and kind
 
 _SEGMENT = re.compile(r"\s[-–|]\s|[,，(（)）\[\]【】|｜/;；:：®™]+")
 _WORD = re.compile(r"\S+")
-_LONGEST_HEAD = 4  # words
+_LONGEST_HEAD = 3  # words
 # No query begins or ends with these.
 _HELD_TOGETHER = frozenset(
     ["a", "an", "and", "at", "by", "for", "from", "in", "is", "of", "on", "or", "the", "this", "to", "with"]
 ) | set("&+-")
-_MOST_SEGMENTS = 3
-_MOST_VALUES = 3
+_MOST_SEGMENTS = 2
+_MOST_VALUES = 2
 _MOST_CHARACTERS = 80
 _MOST_VALUE_CHARACTERS = 24
 
 
-@dataclass
+@dataclass(slots=True)
 class Phrase:
     """A text that could be suggested, with how many products hold it and how popular those are."""
 
@@ -60,7 +60,10 @@ class PhraseTable:
         popularity = math.log1p(product.review_count)
         keys: dict[Key, None] = {}
         for phrase in phrases_of(product):
-            key = (" ".join(fold(phrase.text).split()), phrase.kind)
+            folded = " ".join(fold(phrase.text).split())
+            if folded == phrase.text:
+                folded = phrase.text  # one string for both: there are several for every product
+            key = (folded, phrase.kind)
             if key[0] and key not in keys:
                 keys[key] = None
                 held = self._phrases.setdefault(key, phrase)
@@ -107,8 +110,8 @@ def _values(product: Product) -> list[str]:
 
 
 def _heads(title: str, brand: str) -> Iterable[str]:
-    """Yield each word of a title, and the first two to four of each of its first parts, with and without the
-    brand."""
+    """Yield each word of a title, and the first few together of each of its first parts, with and without
+    the brand."""
     for segment in [part for part in _SEGMENT.split(title) if part.strip()][:_MOST_SEGMENTS]:
         words = _WORD.findall(segment)
         yield from (word for word in words if _is_query([word]))
