@@ -33,6 +33,7 @@ class Phrase:
     path: tuple[str, ...] = ()
     products: int = 0
     popularity: float = 0.0
+    folded: str = ""
 
 
 class PhraseTable:
@@ -40,7 +41,7 @@ class PhraseTable:
 
     def __init__(self) -> None:
         self._phrases: dict[Key, Phrase] = {}
-        self._held: dict[str, tuple[tuple[Key, ...], float]] = {}
+        self._held: dict[str, tuple[tuple[Phrase, ...], float]] = {}
         self.state = 0
 
     def __len__(self) -> int:
@@ -58,30 +59,29 @@ class PhraseTable:
         """Add the phrases of a product, or replace those of the one with its id."""
         self.remove(product.id)
         popularity = math.log1p(product.review_count)
-        keys: dict[Key, None] = {}
+        said: dict[Key, Phrase] = {}
         for phrase in phrases_of(product):
             folded = " ".join(fold(phrase.text).split())
-            if folded == phrase.text:
-                folded = phrase.text  # one string for both: there are several for every product
-            key = (folded, phrase.kind)
-            if key[0] and key not in keys:
-                keys[key] = None
-                held = self._phrases.setdefault(key, phrase)
+            phrase.folded = (
+                phrase.text if folded == phrase.text else folded
+            )  # one string where they are equal
+            key = (phrase.folded, phrase.kind)
+            if folded and key not in said:
+                held = said[key] = self._phrases.setdefault(key, phrase)
                 held.products += 1
                 held.popularity += popularity
-        self._held[product.id] = (tuple(keys), popularity)
+        self._held[product.id] = (tuple(said.values()), popularity)
         self.state += 1
 
     def remove(self, product_id: str) -> None:
         """Remove the phrases of a product if it is there."""
-        keys, popularity = self._held.pop(product_id, ((), 0.0))
-        for key in keys:
-            held = self._phrases[key]
-            held.products -= 1
-            held.popularity -= popularity
-            if not held.products:
-                del self._phrases[key]
-        self.state += bool(keys)
+        phrases, popularity = self._held.pop(product_id, ((), 0.0))
+        for phrase in phrases:
+            phrase.products -= 1
+            phrase.popularity -= popularity
+            if not phrase.products:
+                del self._phrases[phrase.folded, phrase.kind]
+        self.state += bool(phrases)
 
 
 def phrases_of(product: Product) -> Iterable[Phrase]:

@@ -1,6 +1,7 @@
 """The words that name the products, by how many products they name; kept up to date product by product."""
 
 import re
+import sys
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -75,7 +76,7 @@ class Vocabulary:
     def put(self, product: Product) -> None:
         """Add a product, or replace the one of the same id."""
         self.remove(product.id)
-        number, words = self._next, tuple(naming_words(product))
+        number, words = self._next, tuple(map(sys.intern, naming_words(product)))  # one string a word
         self._next += 1
         if number >= self._alive.size:
             self._alive = np.concatenate([self._alive, np.zeros_like(self._alive)])
