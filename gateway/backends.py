@@ -83,6 +83,15 @@ class Backends:
         )
         return answer
 
+    async def suggest(
+        self, request: retrieval_pb2.SuggestRequest, seconds: float
+    ) -> retrieval_pb2.SuggestResponse:
+        """Ask the retrieval service how a beginning may go on."""
+        answer: retrieval_pb2.SuggestResponse = await self._services["retrieval"].ask(
+            self._retrieval.Suggest, request, seconds
+        )
+        return answer
+
     async def rank(self, request: RankRequest, seconds: float) -> RankResponse:
         """Ask the ranking service to order candidates."""
         answer: RankResponse = await self._services["ranking"].ask(self._rank, request, seconds)

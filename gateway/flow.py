@@ -12,6 +12,7 @@ from aisle.catalog.v1.matches_pb2 import Count, Emptiness, Facet
 from aisle.catalog.v1.product_pb2 import Product
 from aisle.catalog.v1.serving_pb2 import Stage
 from aisle.catalog.v1.user_pb2 import UserContext
+from aisle.catalog.v1.words_pb2 import DidYouMean
 from aisle.gateway.v1.gateway_pb2 import AnswerInfo, Hit
 from aisle.intent.v1.intent_pb2 import Understanding
 from aisle.ranking.v1.ranking_pb2 import RankRequest, Surface
@@ -57,6 +58,7 @@ class Answer:
     total: Count | None = None
     facets: Sequence[Facet] = ()
     emptiness: Emptiness | None = None
+    did_you_mean: DidYouMean | None = None
 
 
 class Flow:
@@ -75,6 +77,11 @@ class Flow:
         self._popular = popular
         self._budget = budget
         self._candidates = candidates
+
+    @property
+    def budget(self) -> Budget:
+        """How the time of a request is divided."""
+        return self._budget
 
     async def answer(self, wish: Wish) -> Answer:
         """Return the answer inside the deadline.
@@ -100,6 +107,7 @@ class Flow:
             total=page.total,
             facets=retrieved.facets if retrieved else (),
             emptiness=None if page.hits else why_empty(retrieved),
+            did_you_mean=_offer(retrieved),
         )
 
     async def _user(self, wish: Wish, notes: Notes) -> UserContext:
@@ -188,3 +196,7 @@ class Flow:
             raise Unavailable("retrieval is gone and no popular products are known yet", retry_seconds=1.0)
         seen = {item.product_id for item in user.history}
         return self._popular.page(wish.page, understanding, seen, wish.source.collapse_variants)
+
+
+def _offer(retrieved: RetrieveResponse | None) -> DidYouMean | None:
+    return retrieved.did_you_mean if retrieved and retrieved.HasField("did_you_mean") else None

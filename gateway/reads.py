@@ -26,7 +26,8 @@ async def search(flow: Flow, request: SearchRequest) -> SearchResponse:
         violations,
         request.page_size,
         request.page_token,
-        *("Search", request.query, request.user_id, request.filter, str(request.collapse_variants)),
+        *("Search", request.query, request.user_id, request.filter),
+        *(str(request.collapse_variants), str(request.exact_spelling)),
     )
     violations.raise_if_any()
     answer = await flow.answer(
@@ -37,6 +38,7 @@ async def search(flow: Flow, request: SearchRequest) -> SearchResponse:
                 facets=request.facets,
                 facet_limit=request.facet_limit,
                 collapse_variants=request.collapse_variants,
+                exact_spelling=request.exact_spelling,
             ),
             surface=Surface.SURFACE_SEARCH,
             page=page,
@@ -53,6 +55,7 @@ async def search(flow: Flow, request: SearchRequest) -> SearchResponse:
         total=answer.total,
         facets=answer.facets,
         emptiness=answer.emptiness,
+        did_you_mean=answer.did_you_mean,
     )
 
 

@@ -8,6 +8,7 @@ from gateway import catalog, reads
 from gateway.backends import Backends
 from gateway.feedback import record_events
 from gateway.flow import Flow
+from gateway.suggestions import suggest
 from runtime.state.events import EventLog
 
 
@@ -22,6 +23,10 @@ class GatewayService(GatewayServiceServicer):
     async def Search(self, request: messages.SearchRequest, context: Any) -> messages.SearchResponse:
         """Find products for a query, ordered for the user."""
         return await reads.search(self._flow, request)
+
+    async def Suggest(self, request: messages.SuggestRequest, context: Any) -> messages.SuggestResponse:
+        """Complete what a user has begun to type."""
+        return await suggest(self._backends, self._flow.budget, request)
 
     async def Recommend(self, request: messages.RecommendRequest, context: Any) -> messages.RecommendResponse:
         """Recommend products to a user."""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from runtime.serving.errors import Violations
 
 MOST_QUERY_CHARACTERS = 512
+MOST_PREFIX_CHARACTERS = 128
 MOST_ID_BYTES = 128
 MOST_RECENT_QUERIES = 10
 
@@ -17,8 +18,17 @@ _INVISIBLE_CATEGORIES = ("Cf", "Zs", "Zl", "Zp")
 
 def check_query(violations: Violations, field: str, query: str) -> None:
     """Note a query that is empty, blank, too long, or holds control characters."""
-    if len(query) > MOST_QUERY_CHARACTERS:
-        violations.add(field, f"must be at most {MOST_QUERY_CHARACTERS} characters, got {len(query)}")
+    _check_text(violations, field, query, MOST_QUERY_CHARACTERS)
+
+
+def check_prefix(violations: Violations, field: str, prefix: str) -> None:
+    """Note the beginning of a query that is empty, blank, too long, or holds control characters."""
+    _check_text(violations, field, prefix, MOST_PREFIX_CHARACTERS)
+
+
+def _check_text(violations: Violations, field: str, query: str, most: int) -> None:
+    if len(query) > most:
+        violations.add(field, f"must be at most {most} characters, got {len(query)}")
         return
     _check_control(violations, field, query)
     if all(unicodedata.category(character) in _INVISIBLE_CATEGORIES for character in query):

@@ -4,13 +4,17 @@ Chinese becomes characters and character pairs: on the real Taobao set that find
 segmenter does (MRR@10 .83 against .69 for jieba's words and .72 for its search mode), needs no dictionary,
 and cuts a query and a title alike whatever stands around a word. Latin words are kept whole, cut where
 they join (`T-shirt` gives `t`, `shirt`, `tshirt`; `R50` gives `r50`, `r`, `50`; `1.75` and `1,000` stay
-numbers) and lose a plural's s.
+numbers) and lose a plural's s: a Snowball stemmer gives no more (nDCG@10 on esci_us .630 against .625).
+Measures and sizes add a term in one spelling beside the words they were written with.
 """
 
 import re
 import unicodedata
 from functools import lru_cache
 from itertools import pairwise
+
+from services.retrieval.chinese import simplify
+from services.retrieval.measures import SIZES, normalised
 
 _HAN = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _FIRST_HAN = "\u3400"
@@ -27,9 +31,24 @@ _MOST_JOINED = 3  # "wi-fi" is a word written with a hyphen; "black-and-white-st
 
 def analyse(text: str) -> list[str]:
     """Return the terms of `text` in order, repeated as often as they occur."""
+    folded = fold(text)
+    token = _ASCII_TOKEN if folded.isascii() else _TOKEN
+    found = normalised(folded)
+    if not found:
+        return _terms(token.findall(folded))
     terms: list[str] = []
-    folded = _fold(text)
-    for token in (_ASCII_TOKEN if folded.isascii() else _TOKEN).findall(folded):
+    start = 0
+    for end, term in found:
+        terms += _terms(token.findall(folded, start, end))
+        if term not in terms[-3:]:  # `500ml` is spelt like its own term
+            terms.append(term)
+        start = end
+    return terms + _terms(token.findall(folded, start))
+
+
+def _terms(tokens: list[str]) -> list[str]:
+    terms: list[str] = []
+    for token in tokens:
         if token >= _FIRST_HAN and _is_han(token):
             terms += token
             terms += [first + second for first, second in pairwise(token)]
@@ -38,15 +57,15 @@ def analyse(text: str) -> list[str]:
     return terms
 
 
-def _fold(text: str) -> str:
-    """Return `text` with one width, one case and no accents on Latin letters."""
+def fold(text: str) -> str:
+    """Return `text` with one width, one case, no accents on Latin letters, and simplified Chinese."""
     if text.isascii():
         return text.lower()
     folded = unicodedata.normalize("NFKC", text).casefold()
     if _ACCENTED.search(folded):
         bare = _MARKS.sub("", unicodedata.normalize("NFD", folded))
         folded = unicodedata.normalize("NFC", bare)
-    return folded
+    return simplify(folded)
 
 
 def _is_han(token: str) -> bool:
@@ -64,6 +83,7 @@ def _word_terms(token: str) -> tuple[str, ...]:
             terms.update(dict.fromkeys(_PART.findall(piece)))
     if 1 < len(pieces) <= _MOST_JOINED:
         terms["".join(pieces)] = None
+    terms.update(dict.fromkeys(SIZES[term] for term in tuple(terms) if term in SIZES))
     return tuple(dict.fromkeys(_singular(term) for term in terms))
 
 

@@ -1,7 +1,8 @@
 """The catalogue in memory, searched and changed by many threads at once."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +10,6 @@ from numpy.typing import NDArray
 from aisle.catalog.v1.product_pb2 import Product
 from aisle.catalog.v1.serving_pb2 import ModelVersion
 from services.retrieval import fusion
-from services.retrieval.analyser import analyse
 from services.retrieval.answer import Retrieved
 from services.retrieval.collaborative import CollaborativeModel, Vectors
 from services.retrieval.collaborative_rows import CollaborativeRows
@@ -22,6 +22,13 @@ from services.retrieval.rows import CatalogRows
 from services.retrieval.selection import EVERYTHING, Selection
 from services.retrieval.values import Mask
 from services.retrieval.vectors import EXACT_ROWS, VectorIndex
+from services.retrieval.words.phrases import PhraseTable
+from services.retrieval.words.query_words import QueryWords
+from services.retrieval.words.spelling import Correction, Speller
+from services.retrieval.words.suggesting import Suggester
+from services.retrieval.words.vocabulary import Vocabulary
+
+T = TypeVar("T")
 
 __all__ = ["CatalogIndex", "LexicalMatch", "Retrieved"]
 
@@ -45,6 +52,7 @@ class CatalogIndex:
         exact_rows: int = EXACT_ROWS,
         *,
         collaborative: CollaborativeModel | None = None,
+        words: QueryWords | None = None,
     ) -> None:
         self.dimension = dimension
         self._collaborative = collaborative
@@ -52,6 +60,13 @@ class CatalogIndex:
         self._lock = ReadWriteLock()
         self._rows = CatalogRows(dimension, self._lock, exact_rows)
         self._finder = Finder(self._rows, lexical_weight)
+        self._query_words = words or QueryWords()
+        self.vocabulary = Vocabulary()
+        self._speller = Speller(self.vocabulary, self._rows.lexical.documents)
+        self._phrases = PhraseTable()
+        self.suggester = Suggester(
+            self._phrases, self._reading, self._rows.lexical.documents, self._query_words.past_queries
+        )
         self._state = 0
         self._popular: tuple[int, Scores] = (-1, np.zeros(0, np.float32))
 
@@ -81,6 +96,8 @@ class CatalogIndex:
             change = self._rows.change(product)
             with self._lock.write():
                 self._rows.put(change, embedding)
+                self.vocabulary.put(product)
+                self._phrases.put(product)
                 self._state += 1
 
     def delete(self, ids: Iterable[str]) -> int:
@@ -105,6 +122,16 @@ class CatalogIndex:
     def close(self) -> None:
         """Stop what runs beside searches."""
         self._rows.vectors.close()
+        self.suggester.close()
+
+    def may_be_misspelt(self, query: str) -> bool:
+        """Return whether `correct` is worth a call; takes no lock, and is quick enough for the event loop."""
+        return self._speller.suspects(query)
+
+    def correct(self, query: str) -> Correction | None:
+        """Return how a misspelt query was probably meant, None when it is well spelt or past help."""
+        with self._lock.read():
+            return self._speller.correct(query)
 
     def ids(self) -> list[str]:
         """Return the ids of all products."""
@@ -182,9 +209,13 @@ class CatalogIndex:
             fresh = fresh_channel(created, time.time() if now is None else now)
             return self._finder.for_user(self._popularity(), fresh, ask)
 
+    def _reading(self, read: Callable[[], T]) -> T:
+        with self._lock.read():
+            return read()
+
     def _match_words(self, query: str) -> LexicalMatch:
         start = time.perf_counter()
-        scores = self._rows.lexical.scores(analyse(query), len(self))
+        scores = self._rows.lexical.scores(self._query_words.synonyms.terms(query), len(self))
         return LexicalMatch(query, scores, Spread.of(scores), self._state, time.perf_counter() - start)
 
     def _popularity(self) -> Scores:
@@ -221,5 +252,7 @@ class CatalogIndex:
         removal = self._rows.removal(row)
         with self._lock.write():
             self._rows.remove(removal)
+            self.vocabulary.remove(product_id)
+            self._phrases.remove(product_id)
             self._state += 1
         return True

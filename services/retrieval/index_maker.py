@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from services.retrieval.collaborative import CollaborativeModel
 from services.retrieval.index import CatalogIndex
+from services.retrieval.words.query_words import QueryWords
 
 
 @dataclass(frozen=True)
@@ -11,7 +12,8 @@ class IndexMaker:
     """What the indexes of all generations share."""
 
     collaborative: CollaborativeModel | None = None
+    words: QueryWords | None = None
 
     def empty(self, dimension: int) -> CatalogIndex:
         """Return an index without products for embeddings of one width."""
-        return CatalogIndex(dimension, collaborative=self.collaborative)
+        return CatalogIndex(dimension, collaborative=self.collaborative, words=self.words)

@@ -95,6 +95,10 @@ class LexicalIndex:
         self._lengths[row] = len(new)
         self._count(0, len(new) - len(old))
 
+    def documents(self, term: str) -> int:
+        """Return how many documents hold `term`."""
+        return len(self._postings.get(term, ()))
+
     def scores(self, terms: Sequence[str], rows: int) -> NDArray[np.float32]:
         """Return the BM25 score of rows 0 … `rows` − 1 for a query: float32 [rows], 0 where no term occurs.
 

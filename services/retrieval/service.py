@@ -23,6 +23,7 @@ from services.retrieval.index import CatalogIndex, Retrieved
 from services.retrieval.lifecycle import Lifecycle
 from services.retrieval.selection import Selection
 from services.retrieval.validation import check_ids, check_products, check_retrieve
+from services.retrieval.words.requests import did_you_mean, read_query, suggest
 
 logger = get_logger(__name__)
 
@@ -48,8 +49,9 @@ class RetrievalServicer(RetrievalServiceServicer):
         wish = check_retrieve(request)
         clock, serving = StageClock(), self._catalog.serving
         source = request.WhichOneof("source")
+        meant = await read_query(self._catalog, request)
         if source == "query":
-            found, degraded = await self._search(serving, request, wish, clock)
+            found, degraded = await self._search(serving, request, meant.query, wish, clock)
         else:
             found, degraded = await self._recommend(serving.index, request, wish), ""
         for stage, seconds in found.seconds.items():
@@ -63,7 +65,12 @@ class RetrievalServicer(RetrievalServiceServicer):
             degraded=[Degradation(stage=Stage.STAGE_DENSE, reason=degraded)] if degraded else [],
             models=_models(serving, found, degraded),
             stages=clock.times,
+            did_you_mean=did_you_mean(request, meant),
         )
+
+    async def Suggest(self, request: messages.SuggestRequest, context: Any) -> messages.SuggestResponse:
+        """Complete what a user has begun to type."""
+        return await suggest(self._catalog, request)
 
     async def GetProducts(
         self, request: messages.GetProductsRequest, context: Any
@@ -102,17 +109,22 @@ class RetrievalServicer(RetrievalServiceServicer):
         )
 
     async def _search(
-        self, serving: Generation, request: messages.RetrieveRequest, wish: Selection, clock: StageClock
+        self,
+        serving: Generation,
+        request: messages.RetrieveRequest,
+        query: str,
+        wish: Selection,
+        clock: StageClock,
     ) -> tuple[Retrieved, str]:
-        """Return candidates for a query, and why the dense channel is missing if it is."""
+        """Return candidates for `query`, and why the dense channel is missing if it is."""
         index = serving.index
-        words = asyncio.ensure_future(self._catalog.search(partial(index.match_words, request.query)))
+        words = asyncio.ensure_future(self._catalog.search(partial(index.match_words, query)))
         try:
-            embedding, degraded = await self._encode(serving.encoder, request.query, clock)
+            embedding, degraded = await self._encode(serving.encoder, query, clock)
         finally:
             lexical = await words
         limit, history = request.limit or _DEFAULT_LIMIT, list(request.history_ids)
-        search = partial(index.search, request.query, embedding, limit, history, lexical, wish=wish)
+        search = partial(index.search, query, embedding, limit, history, lexical, wish=wish)
         return await self._catalog.search(search), degraded
 
     async def _encode(

@@ -30,3 +30,10 @@ class RetrievalSettings(ServerSettings, InferenceSettings):
         "empty for a Milvus Lite folder under --state",
     )
     milvus_token: SecretStr | None = Field(None, description="user:password or API key of that server")
+    synonyms: Path | None = Field(
+        None,
+        description="file of synonyms, read at start: `a, b, c` or one-way `a => b, c`, one group a line",
+    )
+    queries: Path | None = Field(
+        None, description="file of past queries to suggest: a query, a tab and its count, one a line"
+    )

@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Sequence
 
 from aisle.catalog.v1.product_pb2 import Availability, Product
-from aisle.retrieval.v1.retrieval_pb2 import RetrieveRequest
+from aisle.retrieval.v1.retrieval_pb2 import RetrieveRequest, SuggestRequest
 from runtime.serving.errors import Violations
 from services.retrieval.filters.parsing import parse
 from services.retrieval.filters.problems import FilterError
@@ -14,6 +14,9 @@ from services.retrieval.packing import pack
 from services.retrieval.selection import DEFAULT_FACET_LIMIT, Selection
 
 _MOST_QUERY_CHARACTERS = 512
+_MOST_PREFIX_CHARACTERS = 128
+_MOST_SUGGESTIONS = 20
+_LANGUAGES = ("", "zh", "en")
 _MOST_ID_BYTES = 128
 _MOST_HISTORY = 50
 _MOST_CANDIDATES = 1000
@@ -36,7 +39,7 @@ def check_retrieve(request: RetrieveRequest) -> Selection:
     if source is None:
         wrong.add("source", "must be one of query, similar_to, for_user, got none")
     elif source == "query":
-        _check_query(wrong, request.query)
+        _check_text(wrong, "query", request.query, _MOST_QUERY_CHARACTERS)
     elif source == "similar_to":
         _check_id(wrong, "similar_to", request.similar_to)
     if len(request.history_ids) > _MOST_HISTORY:
@@ -46,6 +49,17 @@ def check_retrieve(request: RetrieveRequest) -> Selection:
     wish = _selection(wrong, request)
     wrong.raise_if_any()
     return wish
+
+
+def check_suggest(request: SuggestRequest) -> None:
+    """Raise InvalidArgument unless `request` keeps the limits of its proto."""
+    wrong = Violations()
+    _check_text(wrong, "prefix", request.prefix, _MOST_PREFIX_CHARACTERS)
+    if not 0 <= request.limit <= _MOST_SUGGESTIONS:
+        wrong.add("limit", f"must be 0 to {_MOST_SUGGESTIONS}, got {request.limit}")
+    if request.language not in _LANGUAGES:
+        wrong.add("language", f"must be zh, en or empty, got {request.language[:16]!r}")
+    wrong.raise_if_any()
 
 
 def check_ids(ids: Sequence[str]) -> None:
@@ -92,13 +106,13 @@ def _selection(wrong: Violations, request: RetrieveRequest) -> Selection:
     )
 
 
-def _check_query(wrong: Violations, query: str) -> None:
-    if len(query) > _MOST_QUERY_CHARACTERS:
-        wrong.add("query", f"must be at most {_MOST_QUERY_CHARACTERS} characters, got {len(query)}")
-    elif _CONTROL.search(query):
-        wrong.add("query", "must not hold control characters")
-    elif all(unicodedata.category(character) in _INVISIBLE_CATEGORIES for character in query):
-        wrong.add("query", "must hold at least one visible character")
+def _check_text(wrong: Violations, field: str, text: str, most: int) -> None:
+    if len(text) > most:
+        wrong.add(field, f"must be at most {most} characters, got {len(text)}")
+    elif _CONTROL.search(text):
+        wrong.add(field, "must not hold control characters")
+    elif all(unicodedata.category(character) in _INVISIBLE_CATEGORIES for character in text):
+        wrong.add(field, "must hold at least one visible character")
 
 
 def _check_id(wrong: Violations, field: str, product_id: str) -> None:

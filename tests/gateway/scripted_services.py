@@ -9,6 +9,7 @@ from aisle.catalog.v1.columns_pb2 import ProductColumns
 from aisle.catalog.v1.matches_pb2 import Count
 from aisle.catalog.v1.product_pb2 import Product
 from aisle.catalog.v1.serving_pb2 import Degradation
+from aisle.catalog.v1.words_pb2 import DidYouMean, Suggestion
 from aisle.intent.v1.intent_pb2 import LabelProbability, Understanding, UnderstandResponse
 from aisle.intent.v1.intent_pb2_grpc import IntentServiceServicer
 from aisle.ranking.v1.ranking_pb2 import RankRequest, RankResponse
@@ -19,6 +20,8 @@ from aisle.retrieval.v1.retrieval_pb2 import (
     GetProductsResponse,
     RetrieveRequest,
     RetrieveResponse,
+    SuggestRequest,
+    SuggestResponse,
 )
 from aisle.retrieval.v1.retrieval_pb2_grpc import RetrievalServiceServicer
 
@@ -34,6 +37,7 @@ class ScriptedServices(IntentServiceServicer, RetrievalServiceServicer, RankingS
     order: list[int] = field(default_factory=lambda: list(reversed(range(N))))
     categories: list[LabelProbability] = field(default_factory=list)
     degraded: list[Degradation] = field(default_factory=list)
+    did_you_mean: DidYouMean | None = None
     deleted: set[str] = field(default_factory=set)
     groups: dict[str, str] = field(default_factory=dict)
 
@@ -50,9 +54,17 @@ class ScriptedServices(IntentServiceServicer, RetrievalServiceServicer, RankingS
         columns = ProductColumns(ids=[f"p{row}" for row in range(N)])
         fused = [float(N - row) for row in range(N)]
         candidates = Candidates(products=columns, fused_scores=fused, history_affinities=[0.0] * N)
+        meant = None if request.exact_spelling else self.did_you_mean
         return RetrieveResponse(
-            candidates=candidates, total=Count(value=N, lower=N, upper=N, exact=True), degraded=self.degraded
+            candidates=candidates,
+            total=Count(value=N, lower=N, upper=N, exact=True),
+            degraded=self.degraded,
+            did_you_mean=meant,
         )
+
+    async def Suggest(self, request: SuggestRequest, context: Any) -> SuggestResponse:
+        await self._fail("Suggest", context)
+        return SuggestResponse(suggestions=[Suggestion(text=f"{request.prefix}…")] * request.limit)
 
     async def GetProducts(self, request: GetProductsRequest, context: Any) -> GetProductsResponse:
         await self._fail("GetProducts", context)

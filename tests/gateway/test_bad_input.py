@@ -84,6 +84,13 @@ BAD = {
     "several fields at once": _search(
         "query", "user_id", "page_size", query="", user_id="\x00", page_size=-1
     ),
+    "suggest for nothing": Bad("Suggest", messages.SuggestRequest(), ("prefix",)),
+    "suggest for 1 MB": Bad("Suggest", messages.SuggestRequest(prefix="a" * 1_000_000), ("prefix",)),
+    "suggest for control characters": Bad("Suggest", messages.SuggestRequest(prefix="a\x00"), ("prefix",)),
+    "suggest -1": Bad("Suggest", messages.SuggestRequest(prefix="a", limit=-1), ("limit",)),
+    "suggest in an unknown language": Bad(
+        "Suggest", messages.SuggestRequest(prefix="a", language="xx"), ("language",)
+    ),
     "recommend, page size -1": Bad("Recommend", messages.RecommendRequest(page_size=-1), ("page_size",)),
     "recommend, control user": Bad("Recommend", messages.RecommendRequest(user_id="a\n"), ("user_id",)),
     "similar to nothing": Bad("FindSimilar", messages.FindSimilarRequest(), ("product_id",)),

@@ -8,6 +8,8 @@ import grpc
 import pytest
 
 from aisle.catalog.v1.serving_pb2 import Degradation, Stage
+from aisle.catalog.v1.words_pb2 import DidYouMean
+from aisle.gateway.v1.gateway_pb2 import SearchRequest, SuggestRequest
 from aisle.intent.v1.intent_pb2 import LabelProbability, Understanding
 from aisle.intent.v1.intent_pb2_grpc import add_IntentServiceServicer_to_server
 from aisle.ranking.v1.ranking_pb2 import Surface
@@ -22,7 +24,9 @@ from gateway.backends import Backends
 from gateway.flow import Answer, Flow, Wish
 from gateway.pages import read_page
 from gateway.popular import PopularList
+from gateway.reads import search
 from gateway.settings import GatewaySettings
+from gateway.suggestions import suggest
 from runtime.serving.channel import open_channel
 from runtime.serving.errors import InvalidArgument, NotFound, Unavailable, Violations
 from runtime.serving.interceptor import Limits, ServingInterceptor
@@ -249,3 +253,27 @@ async def test_without_retrieval_and_popular_products_the_answer_is_unavailable(
     services[0].failures["Retrieve"] = grpc.StatusCode.UNAVAILABLE
     with pytest.raises(Unavailable, match="retrieval is gone"):
         await flow.answer(_wish())
+
+
+@pytest.mark.parametrize("code", CODES)
+async def test_failing_suggestions_are_none_and_told(services: Any, code: grpc.StatusCode) -> None:
+    services[0].failures["Suggest"] = code
+    answer = await suggest(services[1], GatewaySettings().budget(), SuggestRequest(prefix="sh", limit=3))
+    assert not answer.suggestions
+    assert [(each.stage, each.reason.partition(":")[0]) for each in answer.info.degraded] == [
+        (Stage.STAGE_RETRIEVAL, CODES[code])
+    ]
+
+
+async def test_suggestions_are_passed_on(services: Any) -> None:
+    answer = await suggest(services[1], GatewaySettings().budget(), SuggestRequest(prefix="sh", limit=3))
+    assert [each.text for each in answer.suggestions] == ["sh…"] * 3
+    assert not answer.info.degraded
+
+
+async def test_correction_is_passed_on_and_exact_spelling_asks_for_none(services: Any, flow: Flow) -> None:
+    services[0].did_you_mean = DidYouMean(query="shoe", applied=True)
+    answer = await search(flow, SearchRequest(query="sheo"))
+    assert answer.did_you_mean == DidYouMean(query="shoe", applied=True)
+    exact = await search(flow, SearchRequest(query="sheo", exact_spelling=True))
+    assert not exact.HasField("did_you_mean")

@@ -14,6 +14,7 @@ from aisle.gateway.v1.gateway_pb2 import (
     RecordEventsRequest,
     SearchRequest,
     SearchResponse,
+    SuggestRequest,
 )
 
 QUERIES = [
@@ -162,3 +163,23 @@ async def test_one_product_is_read_as_it_was_written(gateway: Any, products: lis
     answer = await gateway.GetProduct(GetProductRequest(id=products[5].id))
     assert answer.product == products[5]
     assert answer.info.request_id
+
+
+async def test_misspelt_query_is_answered_as_meant(gateway: Any) -> None:
+    answer = await gateway.Search(SearchRequest(query="noise cancelling haedphones"))
+    assert answer.did_you_mean.query == "noise cancelling headphones"
+    assert answer.did_you_mean.applied
+    right = await gateway.Search(SearchRequest(query="noise cancelling headphones"))
+    assert not right.HasField("did_you_mean")
+    assert set(_ids(right)) & set(_ids(answer))
+    exact = await gateway.Search(SearchRequest(query="noise cancelling haedphones", exact_spelling=True))
+    assert not exact.HasField("did_you_mean")
+
+
+@pytest.mark.parametrize("prefix", ["head", "haedph", "耳机"])
+async def test_every_suggestion_finds_products(gateway: Any, prefix: str) -> None:
+    answer = await gateway.Suggest(SuggestRequest(prefix=prefix, limit=5))
+    assert 0 < len(answer.suggestions) <= 5
+    for suggestion in answer.suggestions:
+        found = await gateway.Search(SearchRequest(query=suggestion.text, exact_spelling=True))
+        assert any(hit.parts.channel_ranks["lexical"] for hit in found.hits)

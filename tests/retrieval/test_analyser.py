@@ -22,7 +22,11 @@ from services.retrieval.lexical import LexicalIndex
         ("T-shirt", ["t", "shirt", "tshirt"]),
         ("Wi-Fi", ["wi", "fi", "wifi"]),
         ("MGKM2LL", ["mgkm2ll", "mgkm", "2", "ll"]),
-        ("1.75 inch", ["1.75", "inch"]),
+        ("1.75 inch", ["1.75", "inch", "1.75inch"]),
+        ("500 ml", ["500", "ml", "500ml"]),
+        ("500ml", ["500ml", "500", "ml"]),
+        ("extra large", ["extra", "large", "xl"]),
+        ("連衣裙", ["连", "衣", "裙", "连衣", "衣裙"]),
         ("$1,299.00", ["1299.00"]),
         ("café CAFÉ", ["cafe", "cafe"]),
         ("한국어 テスト", ["한국어", "テスト"]),
@@ -44,6 +48,48 @@ def test_width_and_case_make_no_difference() -> None:
 )
 def test_spellings_of_one_word_meet(one: str, other: str) -> None:
     assert set(analyse(one)) & set(analyse(other))
+
+
+@pytest.mark.parametrize(
+    "spellings",
+    [
+        ("500ml", "500 ml", "0.5L", "0.5 litres", "500毫升", "５００ｍｌ", "12x500ml"),
+        ('42"', "42 inch", "42-inch", "42英寸", "42 in", "42寸", "42″"),
+        ("16GB", "16 gb", "16000MB"),
+        ("1TB", "1,000 GB"),
+        ("1.5kg", "1500 g", "1500克", "3斤"),
+        ("XL", "x-large", "extra large", "特大", "特大号", "加大码"),
+        ("2XL", "XXL", "xx-large", "2X Large"),
+        ("size M", "size: medium", "中码"),
+        ("one size", "均码"),
+        ("16 fl oz", "16 fl. oz", "16 fluid ounces"),
+        ("2 lb", "32 ounces", "2磅"),
+        ("10000mAh", "10000毫安时"),
+    ],
+)
+def test_spellings_of_one_measure_or_size_share_a_term(spellings: tuple[str, ...]) -> None:
+    shared = set.intersection(*(set(analyse(spelling)) for spelling in spellings))
+    assert any(not term.isalpha() or term in ("xl", "sizem", "onesize") for term in shared), shared
+
+
+@pytest.mark.parametrize(
+    ("text", "never"),
+    [
+        ("5-in-1 charger", "5inch"),
+        ("2 in 1 laptop", "2inch"),
+        ("5米色地毯", "5000mm"),
+        ("2升级版", "2000ml"),
+        ("men's large shirt", "sizel"),
+        ("a 5 meal plan", "5000mm"),
+        ("1.2.3 ml", "3ml"),
+    ],
+)
+def test_what_only_begins_like_a_measure_is_none(text: str, never: str) -> None:
+    assert never not in analyse(text)
+
+
+def test_traditional_and_simplified_titles_meet() -> None:
+    assert analyse("男士襯衫 電腦後蓋") == analyse("男士衬衫 电脑后盖")
 
 
 @settings(deadline=None)

@@ -14,6 +14,7 @@ from aisle.retrieval.v1.retrieval_pb2 import (
     DeleteProductsRequest,
     GetProductsRequest,
     RetrieveRequest,
+    SuggestRequest,
     UpsertProductsRequest,
 )
 from tests.conftest import REPOSITORY
@@ -122,3 +123,25 @@ def test_sigterm_ends_the_process_cleanly(models_root: Path, tmp_path: Path) -> 
     with running(*flags(models_root, tmp_path)) as server:
         os.kill(server.process.pid, signal.SIGTERM)
         assert server.process.wait(15) == 0
+
+
+async def test_words_are_read_from_files_at_start(models_root: Path, tmp_path: Path) -> None:
+    synonyms, queries = tmp_path / "synonyms.txt", tmp_path / "queries.tsv"
+    synonyms.write_text("kettle => boots\n", encoding="utf-8")
+    queries.write_text("hiking boots winter\t50\n", encoding="utf-8")
+    files = ("--synonyms", str(synonyms), "--queries", str(queries))
+    with running(*flags(models_root, tmp_path / "state", *files)) as server:
+        async with stub_of(server) as stub:
+            await stub.UpsertProducts(UpsertProductsRequest(products=PRODUCTS), timeout=30)
+            answer = await stub.Retrieve(RetrieveRequest(query="kettle"))
+            ranks = dict(zip(ids_of(answer), answer.candidates.channels[0].ranks, strict=True))
+            assert ranks["kettle"] and ranks["boots"] and not ranks["drill"]
+            suggested = (await stub.Suggest(SuggestRequest(prefix="hik"))).suggestions
+            assert suggested[0].text == "hiking boots winter"
+
+
+def test_a_broken_file_of_synonyms_stops_the_process_with_its_line(models_root: Path, tmp_path: Path) -> None:
+    synonyms = tmp_path / "synonyms.txt"
+    synonyms.write_text("sofa, couch\nalone\n", encoding="utf-8")
+    told = _refused_start(*flags(models_root, tmp_path / "state", "--synonyms", str(synonyms)))
+    assert "line 2" in told and "write `a, b`" in told

@@ -19,6 +19,7 @@ from aisle.retrieval.v1.retrieval_pb2 import (
     GetIndexInfoRequest,
     GetProductsRequest,
     RetrieveRequest,
+    SuggestRequest,
     UpsertProductsRequest,
 )
 from tests.retrieval.builders import product
@@ -69,6 +70,40 @@ async def test_both_languages_find_the_same_product(stub: Any, query: str) -> No
 async def test_meaning_finds_what_shares_no_word(stub: Any) -> None:
     answer = await stub.Retrieve(RetrieveRequest(query="something to boil water for tea", limit=2))
     assert "kettle" in ids_of(answer)
+
+
+async def test_misspelt_query_is_read_as_meant_and_told(stub: Any) -> None:
+    answer = await stub.Retrieve(RetrieveRequest(query="cordles drill"))
+    assert (answer.did_you_mean.query, answer.did_you_mean.applied) == ("cordless drill", True)
+    right = await stub.Retrieve(RetrieveRequest(query="cordless drill"))
+    assert not right.HasField("did_you_mean")
+    assert answer.candidates == right.candidates
+    exact = await stub.Retrieve(RetrieveRequest(query="cordles", exact_spelling=True))
+    assert not exact.HasField("did_you_mean")
+    assert not any(exact.candidates.channels[0].ranks)
+
+
+@pytest.mark.parametrize(
+    ("prefix", "text"),
+    [
+        ("cordl", "Cordless drill with two batteries"),
+        ("crodless", "Cordless drill with two batteries"),
+        ("电热", "电热玻璃水壶 1.7升"),
+        ("dianre", "电热玻璃水壶 1.7升"),
+    ],
+)
+async def test_what_is_begun_goes_on(stub: Any, prefix: str, text: str) -> None:
+    answer = await stub.Suggest(SuggestRequest(prefix=prefix))
+    assert text in [each.text for each in answer.suggestions]
+
+
+async def test_suggestions_follow_the_catalogue(stub: Any) -> None:
+    asked = SuggestRequest(prefix="umbrel")
+    assert not (await stub.Suggest(asked)).suggestions
+    await stub.UpsertProducts(UpsertProductsRequest(products=[product("umbrella", "Folding umbrella")]))
+    assert [each.text for each in (await stub.Suggest(asked)).suggestions] == ["Folding umbrella"]
+    await stub.DeleteProducts(DeleteProductsRequest(ids=["umbrella"]))
+    assert not (await stub.Suggest(asked)).suggestions
 
 
 async def test_history_comes_back_and_colours_the_candidates(stub: Any) -> None:
@@ -136,6 +171,13 @@ async def test_index_info_and_metrics_tell_what_is_held(stub: Any, server: Runni
         ("Retrieve", RetrieveRequest(query="x" * 1_000_000), "query"),
         ("Retrieve", RetrieveRequest(query="a\0"), "query"),
         ("Retrieve", RetrieveRequest(query="x", limit=10**9), "limit"),
+        ("Suggest", SuggestRequest(), "prefix"),
+        ("Suggest", SuggestRequest(prefix=" \u200b"), "prefix"),
+        ("Suggest", SuggestRequest(prefix="x" * 1_000_000), "prefix"),
+        ("Suggest", SuggestRequest(prefix="a\n"), "prefix"),
+        ("Suggest", SuggestRequest(prefix="a", limit=-1), "limit"),
+        ("Suggest", SuggestRequest(prefix="a", limit=21), "limit"),
+        ("Suggest", SuggestRequest(prefix="a", language="de"), "language"),
         ("GetProducts", GetProductsRequest(), "ids"),
         ("DeleteProducts", DeleteProductsRequest(ids=[""]), "ids[0]"),
         ("UpsertProducts", UpsertProductsRequest(), "products"),

@@ -65,7 +65,7 @@ def test_sets_are_found_by_their_files_and_absent_ones_are_named(data: Path, tmp
 
 def test_judgments_keep_their_gains_and_quotation_marks(data: Path) -> None:
     judged = read_esci(data / "corner_shop")
-    assert {query.text: query.gains for query in judged.queries} == {
+    assert {query.text: query.gains for query in judged.groups["corner_shop"]} == {
         "black shirt": {"a1": 1.0, "a2": 0.1},
         '12" pan': {"a4": 1.0},
     }
@@ -136,8 +136,17 @@ def test_the_command_writes_figures_with_their_origin(
     record = json.loads((tmp_path / "eval.json").read_text(encoding="utf-8"))
     assert record["figures"]["corner_shop/lexical/ndcg@10"] == pytest.approx(1.0)
     assert set(record["figures"]) == {
-        *(f"corner_shop/{c}/{m}" for c in ("lexical", "dense", "fused") for m in ("ndcg@10", "recall@100")),
-        *(f"multi_cpr_ecom_zh/{c}/mrr@10" for c in ("lexical", "dense", "fused")),
+        *(
+            f"corner_shop{typos}/{channel}/{measure}"
+            for typos in ("", "_typos")
+            for channel in ("lexical", "dense", "fused")
+            for measure in ("ndcg@10", "recall@100")
+        ),
+        *(
+            f"multi_cpr_ecom_zh{typos}/{channel}/mrr@10"
+            for typos in ("", "_typos")
+            for channel in ("lexical", "dense", "fused")
+        ),
     }
     assert record["baselines"]["multi_cpr_ecom_zh/fused/mrr@10"] == 0.861
     assert {"commit", "machine", "settings", "intervals"} <= set(record)

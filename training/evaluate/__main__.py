@@ -25,6 +25,7 @@ from training.evaluate.embeddings import EmbeddingCache
 from training.evaluate.figures import Figure, figures
 from training.evaluate.rankings import DEPTH, Ranker, rankings
 from training.evaluate.report import table, write
+from training.evaluate.suggestions import suggestion_figures
 
 RETRIEVER = "retriever"
 
@@ -56,6 +57,8 @@ def _evaluate(options: argparse.Namespace, console: Console) -> int:
         judged = found[name]()
         measured |= figures(judged, rankings(judged, retriever.manifest, cache, ranker))
         baselines |= {f"{name}/{key}": value for key, value in judged.baselines.items()}
+    if not options.sets:
+        measured |= suggestion_figures(options.data)
     console.print(table(measured))
     write(options.out, measured, _settings(options, store, retriever), baselines)
     console.print(f"{options.out} written, {time.monotonic() - start:.0f} s")

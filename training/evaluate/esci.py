@@ -9,6 +9,7 @@ from pathlib import Path
 from aisle.catalog.v1.product_pb2 import Product
 from catalog.reading import Rejected, Source
 from training.evaluate.sets import EvaluationSet, JudgedQuery, columns
+from training.evaluate.typos import SUFFIX, with_typos
 
 JUDGMENTS = "qrels.tsv"
 # Of the data folder's README: nothing trained, exact search, reciprocal rank fusion (k 60) of BM25 over plain
@@ -30,13 +31,16 @@ def is_esci(folder: Path) -> bool:
 
 
 def read_esci(folder: Path) -> EvaluationSet:
-    """The whole catalogue and its judged queries; raises ValueError on a row that is not as it should be."""
+    """The whole catalogue and its judged queries, as they are and with typos.
+
+    Raises ValueError on a row that is not as it should be.
+    """
     gains: dict[str, dict[str, float]] = {}
     for row in columns(folder / JUDGMENTS, ("query", "asin", "gain")):
         gains.setdefault(row["query"], {})[row["asin"]] = float(row["gain"])
     queries = [JudgedQuery(text, judged) for text, judged in gains.items()]
     baselines = BASELINES if folder.name == "esci_us" else {}
-    groups = {folder.name: queries}
+    groups = {folder.name: queries, f"{folder.name}{SUFFIX}": with_typos(queries)}
     return EvaluationSet(folder.name, _products(folder), groups, ("ndcg@10", "recall@100"), baselines)
 
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from training.evaluate.metrics import MEASURES, interval, overlap_at_10
 from training.evaluate.sets import EvaluationSet
+from training.evaluate.typos import SUFFIX
 
 TWINS = "twin_overlap@10"
 
@@ -32,9 +33,9 @@ def figures(judged: EvaluationSet, by_channel: Mapping[str, Sequence[Sequence[st
             start += len(queries)
             for measure in judged.measures:
                 values = [MEASURES[measure](r, q.gains) for r, q in zip(rankings, queries, strict=True)]
-                found[f"{group}/{channel}/{measure}"] = _figure(
-                    values, judged.baselines.get(f"{channel}/{measure}")
-                )
+                untrained = None if group.endswith(SUFFIX) else judged.baselines.get(f"{channel}/{measure}")
+                if values:
+                    found[f"{group}/{channel}/{measure}"] = _figure(values, untrained)
         overlaps = _overlaps(judged, all_rankings)
         if overlaps:
             found[f"{judged.name}/{channel}/{TWINS}"] = _figure(overlaps)

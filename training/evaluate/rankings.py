@@ -46,12 +46,13 @@ def rankings(
     judged: EvaluationSet, manifest: Manifest, cache: EmbeddingCache, ranker: Ranker | None
 ) -> dict[str, list[Ranking]]:
     """By channel, the ranking of each of the set's queries: lexical, dense, fused and, with one, ranked."""
-    texts = [query.text for query in judged.queries]
     passages = [manifest.passage_prefix + passage(product) for product in judged.products]
     products = cache.embed(f"{judged.name}: products", passages)
-    queries = cache.embed(f"{judged.name}: queries", [manifest.query_prefix + text for text in texts])
     index = CatalogIndex(manifest.dimension)
     index.upsert(judged.products, products)
+    typed = [query.text for query in judged.queries]
+    texts = [_as_searched(index, text) for text in typed]
+    queries = cache.embed(f"{judged.name}: queries", [manifest.query_prefix + text for text in texts])
     fused = [
         index.search(text, embedding, DEPTH).candidates
         for text, embedding in zip(texts, queries, strict=True)
@@ -62,8 +63,14 @@ def rankings(
         "fused": [list(candidates.products.ids) for candidates in fused],
     }
     if ranker is not None:
-        by_channel["ranked"] = asyncio.run(_order_all(ranker, texts, fused))
+        by_channel["ranked"] = asyncio.run(_order_all(ranker, typed, fused))
     return by_channel
+
+
+def _as_searched(index: CatalogIndex, query: str) -> str:
+    """Return the query that the service searches for when `query` is typed."""
+    correction = index.correct(query)
+    return correction.query if correction and correction.confident else query
 
 
 def _nearest(

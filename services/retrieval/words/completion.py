@@ -1,0 +1,156 @@
+"""Completes a beginning from a fixed set of phrases: sorted words, and the phrases that hold each."""
+
+import re
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+import numpy as np
+from numpy.typing import NDArray
+from pypinyin.pinyin_dict import pinyin_dict
+
+from services.retrieval.analyser import fold
+
+Rows = NDArray[np.intp]
+
+_TOKEN = re.compile(r"[\u3400-\u9fff]|[^\W_\u3400-\u9fff]+")
+_HAN = re.compile("[\u3400-\u9fff]")
+_HAN_RUN = re.compile("[\u3400-\u9fff]+")
+_LETTERS = "abcdefghijklmnopqrstuvwxyz"
+_FUZZY_FROM = 4  # letters; shorter beginnings have too many neighbours
+_LOOKED_AT = 64  # best phrases that are looked at one by one
+_BEGINS = 1.5  # in natural logarithms of products: what a phrase begins with counts more than what it holds
+_LAST = "\U0010ffff"
+_TONES = str.maketrans("āáǎàēéěèīíǐìōóǒòūúǔùǖǘǚǜüńňǹḿ", "aaaaeeeeiiiioooouuuuvvvvvnnnm")
+
+
+@dataclass(frozen=True)
+class Completion:
+    """A phrase by its number, and which parts of its folded text were typed: [start, end) of each."""
+
+    phrase: int
+    spans: tuple[tuple[int, int], ...]
+    score: float
+
+
+class Completer:
+    """Phrases, by their folded texts in sorted order, with a score each. Never changes, so needs no lock."""
+
+    def __init__(self, folded: Sequence[str], scores: NDArray[np.float32]) -> None:
+        """Index `folded`, sorted, and `scores`, float32 [n]."""
+        self._folded = folded
+        self._scores = scores
+        self.chinese = np.fromiter((_HAN.search(text) is not None for text in folded), np.bool_, len(folded))
+        held: dict[str, list[int]] = {}
+        for number, text in enumerate(folded):
+            for word in dict.fromkeys(_index_words(text)):
+                held.setdefault(word, []).append(number)
+        self._words = sorted(held)
+        sizes = [len(held[word]) for word in self._words]
+        self._starts = np.concatenate([[0], np.cumsum(sizes, dtype=np.intp)])
+        flat = chain.from_iterable(held[word] for word in self._words)
+        self._phrases = np.fromiter(flat, np.int32, int(self._starts[-1]))
+
+    def complete(self, prefix: str, allowed: NDArray[np.bool_] | None = None) -> list[Completion]:
+        """Return up to 64 phrases that go on from `prefix`, best first: each of its words begins a word of
+        the phrase, and all but the last are whole where there is such a phrase. When nothing does, one edit
+        in a word of four letters and more is forgiven. allowed: bool [n], None for all."""
+        typed = " ".join(fold(prefix).split())
+        words = _TOKEN.findall(typed)
+        if not words:
+            return []
+        runs = _HAN_RUN.findall(typed)
+        found = self._best(self._holding([self._slice(word) for word in words]), allowed, runs)
+        completions = [self._completion(row, words) for row in found]
+        if not completions:
+            found = self._best(self._holding([self._near(word) for word in words]), allowed, runs)
+            completions = [Completion(row, (), float(self._scores[row])) for row in found]
+        begun = self._best(self._beginning(typed), allowed, runs)
+        completions += [Completion(row, ((0, len(typed)),), self._scores[row] + _BEGINS) for row in begun]
+        best = {each.phrase: each for each in sorted(completions, key=lambda each: each.score)}
+        return sorted(best.values(), key=lambda each: -each.score)
+
+    def _completion(self, row: int, words: list[str]) -> Completion:
+        text, spans = self._folded[row], list[tuple[int, int]]()
+        for word in words:
+            at = _word_start(text, word, spans)
+            if at >= 0:
+                spans.append((at, at + len(word)))
+        return Completion(row, _joined(spans), float(self._scores[row]))
+
+    def _beginning(self, typed: str) -> Rows:
+        return np.arange(bisect_left(self._folded, typed), bisect_left(self._folded, typed + _LAST))
+
+    def _slice(self, word: str) -> Rows:
+        first, last = bisect_left(self._words, word), bisect_left(self._words, word + _LAST)
+        rows: Rows = self._phrases[self._starts[first] : self._starts[last]].astype(np.intp)
+        return rows
+
+    def _near(self, word: str) -> Rows:
+        exact = self._slice(word)
+        if exact.size or len(word) < _FUZZY_FROM or not word.isalpha():
+            return exact
+        slices = [rows for each in _one_edit(word) if (rows := self._slice(each)).size]
+        return np.unique(np.concatenate(slices)) if slices else exact
+
+    def _holding(self, slices: list[Rows]) -> Rows:
+        """Return the phrases in all of `slices`."""
+        slices.sort(key=len)
+        rows = slices[0]
+        for others in slices[1:]:
+            held = np.zeros(len(self._folded), np.bool_)
+            held[others] = True
+            rows = rows[held[rows]]
+        found = np.zeros(len(self._folded), np.bool_)
+        found[rows] = True
+        return np.flatnonzero(found)
+
+    def _best(self, rows: Rows, allowed: NDArray[np.bool_] | None, runs: list[str]) -> list[int]:
+        """Return the best of `rows` that are allowed and hold the Chinese `runs` as they were typed."""
+        if allowed is not None:
+            rows = rows[allowed[rows]]
+        if rows.size > _LOOKED_AT:
+            rows = rows[np.argpartition(-self._scores[rows], _LOOKED_AT)[:_LOOKED_AT]]
+        return [row for row in rows.tolist() if all(run in self._folded[row] for run in runs)]
+
+
+def _index_words(text: str) -> Iterator[str]:
+    yield from _TOKEN.findall(text)
+    if not text.isascii() and (sounds := [_sound(each) for each in _HAN.findall(text)]):
+        yield "".join(sounds)
+        yield "".join(sound[:1] for sound in sounds)
+
+
+def _sound(character: str) -> str:
+    return pinyin_dict.get(ord(character), "").split(",")[0].translate(_TONES)
+
+
+def _one_edit(word: str) -> set[str]:
+    """Return all words one edit from `word`: swap, drop, replace, insert (Norvig, "How to Write a Spelling
+    Corrector", 2007)."""
+    cuts = [(word[:at], word[at:]) for at in range(len(word) + 1)]
+    swaps = {head + tail[1] + tail[0] + tail[2:] for head, tail in cuts if len(tail) > 1}
+    drops = {head + tail[1:] for head, tail in cuts if tail}
+    others = {head + letter + tail[1:] for head, tail in cuts if tail for letter in _LETTERS}
+    return swaps | drops | others | {head + letter + tail for head, tail in cuts for letter in _LETTERS}
+
+
+def _word_start(text: str, word: str, taken: Sequence[tuple[int, int]]) -> int:
+    at = text.find(word)
+    while at >= 0:
+        begins = at == 0 or not (text[at - 1].isalnum() and text[at - 1].isascii() and word[0].isascii())
+        if begins and all(at >= end or at + len(word) <= start for start, end in taken):
+            return at
+        at = text.find(word, at + 1)
+    return -1
+
+
+def _joined(spans: list[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    joined: list[tuple[int, int]] = []
+    for start, end in sorted(spans):
+        if joined and joined[-1][1] == start:
+            joined[-1] = (joined[-1][0], end)
+        else:
+            joined.append((start, end))
+    return tuple(joined)

@@ -1,0 +1,127 @@
+"""What could be suggested: the phrases of the catalogue, counted product by product."""
+
+import math
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from aisle.catalog.v1.product_pb2 import Product
+from aisle.catalog.v1.words_pb2 import SuggestionKind
+from services.retrieval.analyser import fold
+
+Key = tuple[str, int]  # folded text and kind
+
+_SEGMENT = re.compile(r"\s[-–|]\s|[,，(（)）\[\]【】|｜/;；:：®™]+")
+_WORD = re.compile(r"\S+")
+_LONGEST_HEAD = 3  # words
+# No query begins or ends with these.
+_HELD_TOGETHER = frozenset(
+    ["a", "an", "and", "at", "by", "for", "from", "in", "is", "of", "on", "or", "the", "this", "to", "with"]
+) | set("&+-")
+_MOST_SEGMENTS = 2
+_MOST_VALUES = 2
+_MOST_CHARACTERS = 80
+_MOST_VALUE_CHARACTERS = 24
+
+
+@dataclass(slots=True)
+class Phrase:
+    """A text that could be suggested, with how many products hold it and how popular those are."""
+
+    text: str
+    kind: "SuggestionKind.ValueType"
+    path: tuple[str, ...] = ()
+    products: int = 0
+    popularity: float = 0.0
+    folded: str = ""
+
+
+class PhraseTable:
+    """The phrases of all products. Not thread-safe but for `alive`: changes and reads must not overlap."""
+
+    def __init__(self) -> None:
+        self._phrases: dict[Key, Phrase] = {}
+        self._held: dict[str, tuple[tuple[Phrase, ...], float]] = {}
+        self.state = 0
+
+    def __len__(self) -> int:
+        return len(self._phrases)
+
+    def alive(self, key: Key) -> bool:
+        """Return whether any product holds the phrase now."""
+        return key in self._phrases
+
+    def items(self) -> list[tuple[Key, Phrase]]:
+        """Return all phrases by folded text and kind."""
+        return list(self._phrases.items())
+
+    def put(self, product: Product) -> None:
+        """Add the phrases of a product, or replace those of the one with its id."""
+        self.remove(product.id)
+        popularity = math.log1p(product.review_count)
+        said: dict[Key, Phrase] = {}
+        for phrase in phrases_of(product):
+            folded = " ".join(fold(phrase.text).split())
+            phrase.folded = (
+                phrase.text if folded == phrase.text else folded
+            )  # one string where they are equal
+            key = (phrase.folded, phrase.kind)
+            if folded and key not in said:
+                held = said[key] = self._phrases.setdefault(key, phrase)
+                held.products += 1
+                held.popularity += popularity
+        self._held[product.id] = (tuple(said.values()), popularity)
+        self.state += 1
+
+    def remove(self, product_id: str) -> None:
+        """Remove the phrases of a product if it is there."""
+        phrases, popularity = self._held.pop(product_id, ((), 0.0))
+        for phrase in phrases:
+            phrase.products -= 1
+            phrase.popularity -= popularity
+            if not phrase.products:
+                del self._phrases[phrase.folded, phrase.kind]
+        self.state += bool(phrases)
+
+
+def phrases_of(product: Product) -> Iterable[Phrase]:
+    """Yield the phrases of a product: its brand, category, both together, attribute values with the category,
+    the words its titles begin with, and the titles."""
+    leaf = product.category_path[-1] if product.category_path else ""
+    if product.brand:
+        yield Phrase(product.brand, SuggestionKind.SUGGESTION_KIND_BRAND)
+    for depth, name in enumerate(product.category_path, start=1):
+        yield Phrase(name, SuggestionKind.SUGGESTION_KIND_CATEGORY, tuple(product.category_path[:depth]))
+    if leaf:
+        yield from (_query(f"{value} {leaf}") for value in (product.brand, *_values(product)) if value)
+    for title in product.title.values():
+        yield from map(_query, _heads(title, product.brand))
+        if len(title) <= _MOST_CHARACTERS:
+            yield Phrase(title, SuggestionKind.SUGGESTION_KIND_PRODUCT)
+
+
+def _query(text: str) -> Phrase:
+    return Phrase(text.lower(), SuggestionKind.SUGGESTION_KIND_QUERY)
+
+
+def _values(product: Product) -> list[str]:
+    values = (value for key in sorted(product.attributes) for value in product.attributes[key].values)
+    return [value for value in values if len(value) <= _MOST_VALUE_CHARACTERS][:_MOST_VALUES]
+
+
+def _heads(title: str, brand: str) -> Iterable[str]:
+    """Yield each word of a title, and the first few together of each of its first parts, with and without
+    the brand."""
+    for segment in [part for part in _SEGMENT.split(title) if part.strip()][:_MOST_SEGMENTS]:
+        words = _WORD.findall(segment)
+        yield from (word for word in words if _is_query([word]))
+        for start in range(min(len(words), _LONGEST_HEAD)):
+            for end in range(start + 2, min(start + _LONGEST_HEAD, len(words)) + 1):
+                if _is_query(words[start:end]):
+                    yield " ".join(words[start:end])
+        if brand and words and not segment.lower().startswith(brand.lower()) and _is_query(words[:2]):
+            yield f"{brand} {' '.join(words[:2])}"
+
+
+def _is_query(words: list[str]) -> bool:
+    return len(words[0]) > 1 and not _HELD_TOGETHER & {words[0].lower(), words[-1].lower()}

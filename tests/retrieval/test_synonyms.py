@@ -1,0 +1,99 @@
+"""Synonyms and past queries from files."""
+
+from pathlib import Path
+
+import pytest
+
+from runtime.settings import StartupError
+from services.retrieval.analyser import analyse
+from services.retrieval.index import CatalogIndex
+from services.retrieval.words.past_queries import read_past_queries
+from services.retrieval.words.query_words import QueryWords
+from services.retrieval.words.synonyms import Synonyms
+from tests.retrieval.builders import DIMENSION, product, unit_rows
+
+FILE = """
+# furniture
+sofa, couch, 沙发
+tee => t-shirt, T恤   # one way
+running shoes, 跑步鞋
+"""
+
+
+@pytest.fixture
+def synonyms(tmp_path: Path) -> Synonyms:
+    return Synonyms.read(_written(tmp_path, FILE))
+
+
+def _written(folder: Path, text: str) -> Path:
+    path = folder / "words.txt"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("query", "also"),
+    [
+        ("red COUCH", ["sofa", "沙发"]),
+        ("红色沙发床", ["sofa", "couch"]),
+        ("沙發", ["sofa"]),
+        ("tee", ["T恤", "t-shirt"]),
+        ("nike  running shoes", ["跑步鞋"]),
+        ("跑步鞋", ["running shoes"]),
+    ],
+)
+def test_synonyms_are_searched_for_too(synonyms: Synonyms, query: str, also: list[str]) -> None:
+    terms = synonyms.terms(query)
+    assert terms[: len(analyse(query))] == analyse(query)
+    assert all(set(analyse(each)) <= set(terms) for each in also)
+
+
+@pytest.mark.parametrize("query", ["t-shirt", "couches2", "teeth", "running", "", "🎉"])
+def test_parts_of_words_and_the_other_way_add_nothing(synonyms: Synonyms, query: str) -> None:
+    assert synonyms.terms(query) == analyse(query)
+
+
+def test_a_changed_file_needs_no_new_index(synonyms: Synonyms) -> None:
+    products = [product("s", "leather sofa"), product("t", "oak table")]
+    plain, knowing = CatalogIndex(DIMENSION), CatalogIndex(DIMENSION, words=QueryWords(synonyms))
+    for index in (plain, knowing):
+        index.upsert(products, unit_rows(2))
+    assert not plain.search("couch", None).candidates.products.ids
+    assert list(knowing.search("couch", None).candidates.products.ids) == ["s"]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("sofa, couch\nchair\n", "line 2: 'chair' is one phrase alone; write `a, b` or `a => b`"),
+        ("a1, b1\n\n=> couch\n", "line 3: '' holds no word"),
+        ("tee => \n", "line 1: '' holds no word"),
+        ("sofa,, couch\n", "line 1: '' holds no word"),
+        ("a1 => b1 => c1\n", "line 1: more than one =>"),
+        ("sofa, !!!\n", "line 1: '!!!' holds no word"),
+    ],
+)
+def test_a_broken_file_names_line_and_remedy(tmp_path: Path, text: str, told: str) -> None:
+    with pytest.raises(StartupError) as caught:
+        Synonyms.read(_written(tmp_path, text))
+    assert told in str(caught.value)
+
+
+@pytest.mark.parametrize("read", [Synonyms.read, read_past_queries])
+def test_a_file_that_is_not_there_or_no_text_is_named(tmp_path: Path, read: object) -> None:
+    assert callable(read)
+    (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
+    for name in ("gone", "binary"):
+        with pytest.raises(StartupError, match=f"{name} cannot be read"):
+            read(tmp_path / name)
+
+
+def test_past_queries_are_counted_by_their_folded_text(tmp_path: Path) -> None:
+    path = _written(tmp_path, "Red  Shoes\t3\nred shoes\t2\n\n黑色 T恤\t7\n")
+    assert read_past_queries(path) == {"red shoes": 5, "黑色 t恤": 7}
+
+
+@pytest.mark.parametrize("line", ["red shoes", "red shoes\tmany", "\t3", "red shoes\t-1", "red shoes\t1.5"])
+def test_a_broken_line_of_past_queries_is_named(tmp_path: Path, line: str) -> None:
+    with pytest.raises(StartupError, match=r"line 2: write the query, a tab and a whole number"):
+        read_past_queries(_written(tmp_path, f"fine\t1\n{line}\n"))
