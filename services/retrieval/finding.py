@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aisle.catalog.v1.matches_pb2 import EmptyReason
-from services.retrieval import fusion, recommendation
+from services.retrieval import feedback, fusion, recommendation
 from services.retrieval.answer import Channel, Pool, Retrieved
 from services.retrieval.collaborative_rows import COLLABORATIVE
 from services.retrieval.conditions import conditions_of, meeting
@@ -80,9 +80,10 @@ class _Scored:
 class Finder:
     """Searches the rows as they are. Not thread-safe: changes of the rows and searches must not overlap."""
 
-    def __init__(self, rows: CatalogRows, lexical_weight: float) -> None:
+    def __init__(self, rows: CatalogRows, lexical_weight: float, feedback_weight: float) -> None:
         self._rows = rows
         self._lexical_weight = lexical_weight
+        self._feedback_weight = feedback_weight
 
     def by_meaning(
         self, words: LexicalMatch, embedding: NDArray[np.float32], ask: Ask, also: Sequence[str] = ()
@@ -189,9 +190,20 @@ class Finder:
         dense, spread = self._dense(embedding, rows)
         lexical = words.scores[rows]
         fused = fusion.fuse(dense, lexical, self._lexical_weight, (spread, words.spread))
+        fused = self._fed_back(fused, rows)
         beside = [channel.pooled(rows) for channel in ask.beside]
         channels = [words.channel.pooled(rows), Channel("dense", dense), *beside]
         return _Scored(Pool(rows, fused, channels), lexical, fusion.standardise(dense, spread))
+
+    def _fed_back(self, fused: Scores, rows: Rows) -> Scores:
+        """Return the fused scores of `rows`, float32 [pool], with what the best of them say of the others."""
+        if not self._feedback_weight or not fused.size:
+            return fused
+        best, vectors = fusion.best(fused, feedback.BEST), self._rows.vectors
+        towards = feedback.direction(vectors.at(rows[best]), fused[best], vectors.mean())
+        near = fusion.standardise(*self._dense(towards, rows))
+        fed_back: Scores = fused + np.float32(self._feedback_weight) * near
+        return fed_back
 
     def _pooled(
         self,

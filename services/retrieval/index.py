@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from aisle.catalog.v1.product_pb2 import Product
 from aisle.catalog.v1.serving_pb2 import ModelVersion
-from services.retrieval import fusion
+from services.retrieval import feedback, fusion
 from services.retrieval.answer import Retrieved
 from services.retrieval.collaborative import CollaborativeModel, Vectors
 from services.retrieval.collaborative_rows import CollaborativeRows
@@ -38,7 +38,8 @@ class CatalogIndex:
 
     A change is visible to every search that starts after it returns, and to searches beside it product by
     product. Up to `exact_rows` products all are scored by every channel. Beyond, the best of each channel are
-    scored by all of them; scores are standardised over the whole catalogue either way.
+    scored by all of them, and feedback moves these alone. Scores are standardised over the whole catalogue
+    either way.
 
     Of every search: only rows of `allowed`, bool [n], are answered with, and of those only what `wish` lets
     through; scores stay those of the whole catalogue, so that a filter changes no product's. A search raises
@@ -51,6 +52,7 @@ class CatalogIndex:
         lexical_weight: float = fusion.LEXICAL_WEIGHT,
         exact_rows: int = EXACT_ROWS,
         *,
+        feedback_weight: float = feedback.WEIGHT,
         collaborative: CollaborativeModel | None = None,
         words: QueryWords | None = None,
     ) -> None:
@@ -59,7 +61,7 @@ class CatalogIndex:
         self._collaborative_rows = CollaborativeRows(collaborative) if collaborative else None
         self._lock = ReadWriteLock()
         self._rows = CatalogRows(dimension, self._lock, exact_rows)
-        self._finder = Finder(self._rows, lexical_weight)
+        self._finder = Finder(self._rows, lexical_weight, feedback_weight)
         self._query_words = words or QueryWords()
         self.vocabulary = Vocabulary()
         self._speller = Speller(self.vocabulary, self._rows.lexical.documents)

@@ -49,6 +49,14 @@ class EmbeddingMoments:
         """Count `embedding`, which was added, out."""
         self._change(embedding, -1)
 
+    def mean(self) -> Vectors:
+        """Return the mean of all embeddings, float32 [dim]; zeros when there are none."""
+        held = self._held
+        signs = held.signs[: held.used]
+        count = max(held.count + float(signs.sum()), 1.0)
+        mean: Vectors = ((held.total + signs @ held.changed[: held.used]) / count).astype(np.float32)
+        return mean
+
     def spread(self, query: Vectors) -> Spread:
         """Return the mean and deviation of `query`'s inner products with all embeddings."""
         held = self._held

@@ -97,6 +97,10 @@ class VectorIndex:
         """Return the mean and deviation of the inner products of `query` with all rows."""
         return self._moments.spread(query)
 
+    def mean(self) -> Vectors:
+        """Return the mean of all embeddings: float32 [dimension]."""
+        return self._moments.mean()
+
     def at(self, rows: Rows) -> Vectors:
         """Return a copy of the embeddings of `rows`: float32 [len(rows), dimension]."""
         return self._matrix[rows]

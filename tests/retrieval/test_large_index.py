@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from aisle.catalog.v1.product_pb2 import Product
-from services.retrieval import building, fusion
+from services.retrieval import building, feedback, fusion
 from services.retrieval.index import CatalogIndex, Retrieved
 from tests.retrieval.builders import DIMENSION, product, unit_rows
 
@@ -59,6 +59,9 @@ def test_a_small_catalogue_gives_what_fusing_all_scores_gives(small: CatalogInde
     embeddings, query = unit_rows(_COUNT), unit_rows(1, seed=5)[0]
     words = small.match_words("black boots")
     fused = fusion.fuse(embeddings @ query, words.scores, fusion.LEXICAL_WEIGHT)
+    best = fusion.best(fused, feedback.BEST)
+    towards = feedback.direction(embeddings[best], fused[best], embeddings.mean(axis=0))
+    fused = fused + feedback.WEIGHT * fusion.standardise(embeddings @ towards)
     expected = {f"p{row}": fused[row] for row in fusion.best(fused, 200).tolist()}
     assert _scores(small.search("black boots", query)) == pytest.approx(expected, abs=1e-4)
 
