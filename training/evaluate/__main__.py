@@ -24,7 +24,7 @@ from training.evaluate.discovery import find_sets, missing
 from training.evaluate.embeddings import EmbeddingCache
 from training.evaluate.figures import Figure, figures
 from training.evaluate.rankings import DEPTH, Ranker, rankings
-from training.evaluate.report import table, write
+from training.evaluate.report import report_console, table, write
 from training.evaluate.suggestions import suggestion_figures
 
 RETRIEVER = "retriever"
@@ -34,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return 0, or 2 with a sentence on stderr when nothing can be evaluated."""
     options = _parse(argv)
     try:
-        return _evaluate(options, Console())
+        return _evaluate(options, report_console())
     except (StartupError, ValueError) as error:
         print(error, file=sys.stderr)
         return 2

@@ -4,13 +4,22 @@ import json
 import os
 import platform
 import subprocess
+import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
+from rich.console import Console
 from rich.table import Column, Table
 
 from training.evaluate.figures import Figure
+
+_WIDTH = 120  # characters, in files and pipes
+
+
+def report_console() -> Console:
+    """Where tables go: as wide as the terminal, or wide enough for every figure where there is none."""
+    return Console() if sys.stdout.isatty() else Console(width=_WIDTH)
 
 
 def table(figures: Mapping[str, Figure]) -> Table:
