@@ -10,7 +10,7 @@ from tqdm import tqdm
 from aisle.catalog.v1.product_pb2 import Product
 from bench.retrieval.measuring import Figures, Find, recall, resident_mb, timed
 from bench.retrieval.sets import SearchSet
-from services.retrieval import fusion
+from services.retrieval import feedback, fusion
 from services.retrieval.index import CatalogIndex
 from services.retrieval.vectors import VectorIndex
 
@@ -135,9 +135,13 @@ class _Writing(threading.Thread):
 
 def agreement(index: CatalogIndex, searched: SearchSet, found: Sequence[Sequence[int]]) -> float:
     """The share of the best 200 by fusing the scores of all products that are among those found."""
-    truth = []
+    embeddings, truth = searched.embeddings, []
+    mean = embeddings.mean(axis=0)
     for query, text in enumerate(searched.texts):
-        scores = searched.embeddings @ searched.queries[query]
-        words = index.match_words(text).scores
-        truth.append(fusion.best(fusion.fuse(scores, words, fusion.LEXICAL_WEIGHT), LIMIT).tolist())
+        scores, words = embeddings @ searched.queries[query], index.match_words(text).scores
+        fused = fusion.fuse(scores, words, fusion.LEXICAL_WEIGHT)
+        best = fusion.best(fused, feedback.BEST)
+        towards = feedback.direction(embeddings[best], fused[best], mean)
+        fused = fused + feedback.WEIGHT * fusion.standardise(embeddings @ towards)
+        truth.append(fusion.best(fused, LIMIT).tolist())
     return recall(found, truth, LIMIT)
