@@ -1,7 +1,7 @@
 """An answer of the index, and how it is put together from the scores of the channels."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -48,10 +48,13 @@ class Channel:
     floor: float = -np.inf
     spread: Spread | None = None
 
+    def measured(self) -> "Channel":
+        """Return this channel of the whole catalogue with the spread of the scores it knows (finite ones)."""
+        return replace(self, spread=Spread.of(self.scores[np.isfinite(self.scores)]))
+
     def pooled(self, rows: Rows) -> "Channel":
         """Return this channel of the whole catalogue as one of a pool of `rows`."""
-        known = self.scores[np.isfinite(self.scores)]
-        return Channel(self.name, self.scores[rows], self.floor, Spread.of(known))
+        return replace(self, scores=self.scores[rows])
 
     def column(self, places: Rows) -> ChannelColumn:
         """Return the channel's scores and ranks at `places` of the pool, 0 where it found none."""

@@ -165,7 +165,10 @@ class Finder:
         history = self._rows.known(ask.history_ids)
         conditions = conditions_of(ask.wish.filter, self._rows)
         buyable = self._buyable_but(history, ask.allowed)
-        whole = [Channel("popular", popular, floor=0.0), *ask.beside, fresh]
+        whole = [
+            *(channel.measured() for channel in (Channel("popular", popular, floor=0.0), *ask.beside)),
+            fresh,
+        ]
         pool = self._recommended(whole, history, meeting(buyable, conditions), ask.limit)
         selected = select(self._rows, ask.wish, conditions, buyable, self._spread_out(pool))
         seconds = {"channels": time.perf_counter() - start}
