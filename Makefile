@@ -22,6 +22,7 @@ RATES ?=
 SETS ?=
 BENCH ?=
 REF ?=
+PEERS ?=
 # Where the benchmark's queries come from: the catalogue's own, unless told otherwise.
 QUERIES ?= $(if $(filter demo,$(CATALOG)),$(SHOP),$(if $(wildcard $(CATALOG)/qrels.tsv),$(CATALOG)))
 
@@ -33,7 +34,7 @@ FINE_TUNING := $(wildcard training/*.py training/base_models/*.py training/expor
 ENCODERS := $(MODELS)/.trained-retriever $(MODELS)/.trained-intent
 TRAINED := $(MODELS)/.trained-ranker $(MODELS)/.trained-sequence
 
-.PHONY: help setup protos shop models demo serve test lint eval eval-recommend bench bench-gate bench-retrieval images clean
+.PHONY: help setup protos shop models demo serve test lint eval eval-recommend bench bench-gate bench-retrieval bench-peers images clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -125,6 +126,9 @@ bench-gate: models ## CPU and latency against another commit, in one run (REF=th
 
 bench-retrieval: models ## the index beside FAISS and Milvus Lite (SETS=demo10k,demo100k,synthetic1m)
 	$(PY) -m bench.retrieval --models $(MODELS) --shop $(SHOP) $(if $(SETS),--sets $(SETS))
+
+bench-peers: models ## our served encoder beside mosec, MLServer, BentoML and a plain handler (PEERS=aisle,mosec)
+	$(PY) -m bench.peers --models $(MODELS) --queries $(SHOP) $(if $(PEERS),--systems $(PEERS))
 
 images: setup ## try the steps of the serving image in a clean virtual environment
 	deploy/images/check.sh
