@@ -76,9 +76,7 @@ class LiteEngine:
         """Return a client of the folder."""
         _quieten()
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        client = MilvusClient(str(self.path))
-        pyarrow.default_memory_pool().release_unused()  # reading its files took twice what it keeps of them
-        return client
+        return MilvusClient(str(self.path))
 
     def close(self, client: MilvusClient) -> None:
         """Close the client, flush the folder to disk and unlock it."""
@@ -107,6 +105,7 @@ class LiteEngine:
         finally:
             source.removeHandler(heard)
             source.propagate = propagated
+            pyarrow.default_memory_pool().release_unused()  # reading took more than twice what is kept
         for message in heard.messages():
             if not _TORN_TAIL.search(message):
                 raise self._explain(message)

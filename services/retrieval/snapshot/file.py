@@ -5,7 +5,6 @@ of the index and of NumPy are made from a file: one that names another is refuse
 """
 
 import gc
-import io
 import json
 import mmap
 import os
@@ -74,12 +73,14 @@ def read(path: Path, expected: Header) -> tuple[Header, Any]:
     mapped.madvise(mmap.MADV_DONTNEED)  # what was read to be checked need not stay in memory
     whole = memoryview(mapped)
     buffers = [whole[start : start + size] for start, size in trailer["buffers"]]
-    start, size = trailer["pickle"]
+    mapped.seek(0)
     with _collector_paused():
         try:
-            return header, _Reader(io.BytesIO(whole[start : start + size]), buffers=buffers).load()
+            content = _Reader(mapped, buffers=buffers).load()
         except (pickle.UnpicklingError, AttributeError, ImportError, EOFError, TypeError) as error:
             raise SnapshotUnusable(f"it cannot be read ({error})") from error
+    mapped.madvise(mmap.MADV_DONTNEED, 0, trailer["pickled"] // mmap.PAGESIZE * mmap.PAGESIZE)
+    return header, content
 
 
 class _Writer:
@@ -99,9 +100,9 @@ class _Writer:
             return False
 
         pickle.Pickler(self, protocol=5, buffer_callback=aside).dump(content)
-        pickled = (0, self._size)
+        pickled = self._size
         places = [self._write_aligned(buffer.raw()) for buffer in large]
-        trailer = {"header": header, "pickle": pickled, "buffers": places, "crc32": self._crc}
+        trailer = {"header": header, "pickled": pickled, "buffers": places, "crc32": self._crc}
         packed = json.dumps(trailer).encode()
         self._file.write(packed + len(packed).to_bytes(_LENGTH_BYTES, "little"))
 
@@ -137,7 +138,7 @@ def _trailer(mapped: mmap.mmap) -> tuple[dict[str, Any], int]:
         if start < 0:
             raise ValueError
         trailer = json.loads(mapped[start:end])
-        return {name: trailer[name] for name in ("header", "pickle", "buffers", "crc32")}, start
+        return {name: trailer[name] for name in ("header", "pickled", "buffers", "crc32")}, start
     except (ValueError, KeyError, TypeError) as error:
         raise SnapshotUnusable("it is cut off or no snapshot") from error
 
