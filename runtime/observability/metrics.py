@@ -38,6 +38,11 @@ FEEDBACK_LAG = Histogram(
     buckets=SECONDS_BUCKETS,
 )
 INDEX_ROWS = Gauge("aisle_index_rows", "Products in the index.")
+INDEX_OPENED = Counter(
+    "aisle_index_opened",
+    "Starts by what the index was made of: snapshot, or the whole record (no_snapshot, snapshot_unusable).",
+    ["source"],
+)
 BUILD_PROGRESS = Gauge(
     "aisle_index_build_progress",
     "Share of the catalogue in the generation beside the served one; 1 when it is complete, 0 without one.",

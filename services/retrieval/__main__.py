@@ -32,6 +32,7 @@ async def _serving(settings: RetrievalSettings) -> AsyncIterator[Sequence[Endpoi
     catalog, lifecycle = await open_catalog(settings, retrievers, IndexMaker(collaborative, words))
     searching = RetrievalServicer(catalog, lifecycle, settings.dense_budget_seconds)
     operating = GenerationServicer(catalog, lifecycle)
+    keeping = asyncio.create_task(catalog.keep_snapshots())
     try:
         lifecycle.resume()
         yield [
@@ -39,6 +40,8 @@ async def _serving(settings: RetrievalSettings) -> AsyncIterator[Sequence[Endpoi
             Endpoint(_OPERATING, partial(add_GenerationServiceServicer_to_server, operating)),
         ]
     finally:
+        keeping.cancel()
+        await asyncio.wait([keeping])
         await lifecycle.close()
         await asyncio.to_thread(catalog.close)
 

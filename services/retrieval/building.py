@@ -43,10 +43,14 @@ class GraphBuilder:
         self._stop = threading.Event()
         self._tried_at = 0
 
+    @property
+    def building(self) -> bool:
+        """Whether a build is going on."""
+        return self._thread is not None and self._thread.is_alive()
+
     def consider(self, positions: Positions) -> None:
         """Start building when enough has changed; call it while holding the lock for writing."""
-        building = self._thread is not None and self._thread.is_alive()
-        if building or self._stop.is_set() or not self._due(positions):
+        if self.building or self._stop.is_set() or not self._due(positions):
             return
         self._tried_at = len(positions)
         self._thread = threading.Thread(

@@ -16,10 +16,13 @@ from services.retrieval.following import Follower
 from services.retrieval.generation import Generation
 from services.retrieval.index import CatalogIndex
 from services.retrieval.record import CatalogRecord, Embeddings, RecordError
+from services.retrieval.snapshot.keeper import SnapshotKeeper
 
 logger = get_logger(__name__)
 
 T = TypeVar("T")
+
+_SNAPSHOT_SECONDS = 5.0  # between looks whether one is due
 
 
 class Catalog:
@@ -30,10 +33,18 @@ class Catalog:
     served one follows it: it learns of each write here, and the same thread writes it.
     """
 
-    def __init__(self, record: CatalogRecord, serving: Generation, search_threads: int) -> None:
+    def __init__(
+        self,
+        record: CatalogRecord,
+        serving: Generation,
+        search_threads: int,
+        snapshots: SnapshotKeeper | None = None,
+    ) -> None:
         self.serving = serving
         self.follower: Follower | None = None
         self._record = record
+        self._snapshots = snapshots
+        self._waiting = 0  # writes that were asked for and have not ended
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="catalog-writer")
         self._searchers = ThreadPoolExecutor(search_threads, thread_name_prefix="search")
         INDEX_ROWS.set(len(serving.index))
@@ -49,7 +60,12 @@ class Catalog:
 
     async def write(self, change: Callable[[CatalogRecord], T]) -> T:
         """Return `change(record)`, run on the one thread that may use the record; raises what it raises."""
-        return await asyncio.get_running_loop().run_in_executor(self._writer, partial(change, self._record))
+        self._waiting += 1
+        try:
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._writer, partial(change, self._record))
+        finally:
+            self._waiting -= 1
 
     async def upsert(self, products: Sequence[Product]) -> None:
         """Embed and write `products`; on return they are durable and found.
@@ -66,12 +82,41 @@ class Catalog:
         """Delete products and return how many there were; on return they are gone for good."""
         return await self._confirmed(partial(self._delete, ids))
 
+    def serve(self, generation: Generation, follower: Follower) -> None:
+        """Serve another generation, followed by the one before; the thread that writes calls it."""
+        self.serving, self.follower = generation, follower
+        if self._snapshots is not None:
+            self._snapshots.discard()  # it is of the other generation
+
+    async def keep_snapshots(self) -> None:
+        """Take a snapshot of the index whenever many writes have ended; runs until it is cancelled.
+
+        A write that comes while one is being taken goes first.
+        """
+        if self._snapshots is None:
+            return
+        while True:
+            await asyncio.sleep(_SNAPSHOT_SECONDS)
+            if self._snapshots.due():
+                await self.write(partial(self._take_snapshot, lambda: self._waiting > 1))
+
     def close(self) -> None:
         """Finish what is being written and flush the record."""
         self._writer.shutdown(wait=True)
         self._searchers.shutdown(wait=True)
         self.index.close()
+        if self._snapshots is not None:
+            self._take_snapshot(lambda: False, self._record)
+            self._snapshots.close()
         self._record.close()
+
+    def _take_snapshot(self, stop: Callable[[], bool], record: CatalogRecord) -> None:
+        if self._snapshots is not None:
+            self._snapshots.take(record, self.serving.stored, self.index, stop)
+
+    def _note(self, ids: Sequence[str]) -> None:
+        if self._snapshots is not None:
+            self._snapshots.note(ids)
 
     async def _embed(self, serving: Generation, products: Sequence[Product]) -> Embeddings:
         """Return the embeddings of products, float32 [n, dimension].
@@ -102,12 +147,14 @@ class Catalog:
         """Write to the served generation, and return True if it is still the one of the embeddings."""
         if made_for is not self.serving:
             return False
+        self._note([product.id for product in products])
         record.upsert(made_for.stored, products, embeddings)
         made_for.index.upsert(products, embeddings)
         self._changed([product.id for product in products])
         return True
 
     def _delete(self, ids: Sequence[str], record: CatalogRecord) -> int:
+        self._note(ids)
         record.delete(self.serving.stored, ids)
         deleted = self.serving.index.delete(ids)
         self._changed(ids)

@@ -35,6 +35,13 @@ class Graph:
     def __len__(self) -> int:
         return int(self._index.ntotal)
 
+    def __getstate__(self) -> NDArray[np.uint8]:
+        packed: NDArray[np.uint8] = faiss.serialize_index(self._index)
+        return packed
+
+    def __setstate__(self, packed: NDArray[np.uint8]) -> None:
+        self._index = faiss.deserialize_index(packed)
+
     @classmethod
     def build(cls, dimension: int, parts: Iterable[Vectors], stopped: Callable[[], bool]) -> "Graph":
         """Return the graph of all rows of `parts`, each float32 [n, dimension].

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
@@ -33,6 +34,15 @@ T = TypeVar("T")
 __all__ = ["CatalogIndex", "LexicalMatch", "Retrieved"]
 
 
+@dataclass(frozen=True)
+class Held:
+    """What an index holds of the catalogue, and a snapshot of it keeps."""
+
+    rows: CatalogRows
+    vocabulary: Vocabulary
+    phrases: PhraseTable
+
+
 class CatalogIndex:
     """Products and their embeddings, searched in memory. Thread-safe; one thread may change it.
 
@@ -55,17 +65,21 @@ class CatalogIndex:
         feedback_weight: float = feedback.WEIGHT,
         collaborative: CollaborativeModel | None = None,
         words: QueryWords | None = None,
+        held: Held | None = None,
     ) -> None:
+        """Index what is `held`, of embeddings of the same width; nothing yet when that is None."""
         self.dimension = dimension
         self._collaborative = collaborative
         self._collaborative_rows = CollaborativeRows(collaborative) if collaborative else None
         self._lock = ReadWriteLock()
-        self._rows = CatalogRows(dimension, self._lock, exact_rows)
+        self.held = held or Held(CatalogRows(dimension, exact_rows), Vocabulary(), PhraseTable())
+        self._rows = self.held.rows
+        self._rows.vectors.share(self._lock)
         self._finder = Finder(self._rows, lexical_weight, feedback_weight)
         self._query_words = words or QueryWords()
-        self.vocabulary = Vocabulary()
+        self.vocabulary = self.held.vocabulary
         self._speller = Speller(self.vocabulary, self._rows.lexical.documents)
-        self._phrases = PhraseTable()
+        self._phrases = self.held.phrases
         self.suggester = Suggester(
             self._phrases, self._reading, self._rows.lexical.documents, self._query_words.past_queries
         )
@@ -84,6 +98,11 @@ class CatalogIndex:
     def vectors(self) -> VectorIndex:
         """The embeddings of the rows, to be measured by themselves."""
         return self._rows.vectors
+
+    @property
+    def building(self) -> bool:
+        """Whether a graph is being built beside searches."""
+        return self._rows.vectors.building
 
     def upsert(self, products: Sequence[Product], embeddings: NDArray[np.float32]) -> None:
         """Add or replace `products`; embeddings: float32 [n, dimension], L2-normalised rows.

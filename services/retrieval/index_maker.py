@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from services.retrieval.collaborative import CollaborativeModel
-from services.retrieval.index import CatalogIndex
+from services.retrieval.index import CatalogIndex, Held
 from services.retrieval.words.query_words import QueryWords
 
 
@@ -16,4 +16,8 @@ class IndexMaker:
 
     def empty(self, dimension: int) -> CatalogIndex:
         """Return an index without products for embeddings of one width."""
-        return CatalogIndex(dimension, collaborative=self.collaborative, words=self.words)
+        return self.of(dimension)
+
+    def of(self, dimension: int, held: Held | None = None) -> CatalogIndex:
+        """Return an index of what is held already."""
+        return CatalogIndex(dimension, collaborative=self.collaborative, words=self.words, held=held)

@@ -4,6 +4,7 @@ import math
 from array import array
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +38,9 @@ class LexicalIndex:
         self._total_length = 0
         self._damping: NDArray[np.float32] | None = None
         self._saturated: dict[str, NDArray[np.float32]] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_damping": None, "_saturated": {}}
 
     def put(self, row: int, terms: Sequence[str]) -> None:
         """Add a document with `terms` (repeated as they occur) at `row`, which must be empty."""

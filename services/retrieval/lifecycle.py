@@ -201,7 +201,7 @@ class Lifecycle:
     def _flip(self, follower: Follower, old: Follower, record: CatalogRecord) -> None:
         follower.finish(record)
         record.activate(follower.generation.stored)
-        self._catalog.serving, self._catalog.follower = follower.generation, old
+        self._catalog.serve(follower.generation, old)
 
     async def _drop_follower(self) -> None:
         follower = self._catalog.follower

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+import pyarrow
 from milvus_lite.exceptions import DataDirLockedError, MilvusLiteError
 from milvus_lite.server_manager import server_manager_instance
 from pydantic import SecretStr
@@ -38,6 +39,10 @@ class Engine(Protocol):
     def name(self) -> str:
         """What it is called in errors."""
 
+    @property
+    def needs_index(self) -> bool:
+        """Whether it loads no collection without an index."""
+
     def open(self) -> MilvusClient:
         """Return a client; raises StartupError with the remedy when there is nothing to talk to."""
 
@@ -61,6 +66,11 @@ class LiteEngine:
     def name(self) -> str:
         """The folder."""
         return str(self.path)
+
+    @property
+    def needs_index(self) -> bool:
+        """No, and an index would hold every embedding in memory once more."""
+        return False
 
     def open(self) -> MilvusClient:
         """Return a client of the folder."""
@@ -95,6 +105,7 @@ class LiteEngine:
         finally:
             source.removeHandler(heard)
             source.propagate = propagated
+            pyarrow.default_memory_pool().release_unused()  # reading took more than twice what is kept
         for message in heard.messages():
             if not _TORN_TAIL.search(message):
                 raise self._explain(message)
@@ -123,6 +134,11 @@ class ServerEngine:
     def name(self) -> str:
         """The URI; it holds no secret."""
         return self.uri
+
+    @property
+    def needs_index(self) -> bool:
+        """Yes."""
+        return True
 
     def open(self) -> MilvusClient:
         """Return a client of the server."""

@@ -17,6 +17,7 @@ from services.retrieval.record import Embeddings, StoredGeneration, checked
 
 _ALIAS = "catalog"
 _SPACE = "embedding_space"
+_MARK = "aisle_mark"
 _PREFIX = "products_"
 _MOST_KEY_CHARACTERS = 3 * 128
 _FIELDS = ["product", "embedding"]
@@ -92,6 +93,37 @@ class MilvusRecord:
                 yield products, np.array([row["embedding"] for row in page], np.float32)
             pages.close()
 
+    def get(self, generation: StoredGeneration, ids: Sequence[str]) -> tuple[list[Product], Embeddings]:
+        """Return the products with `ids` and their embeddings; unknown ones are left out."""
+        with record_errors(self._engine.name):
+            found = self._client.get(
+                generation.name,
+                ids=[key(each) for each in ids],
+                output_fields=_FIELDS,
+                timeout=REQUEST_SECONDS,
+            )
+        embeddings = np.array([row["embedding"] for row in found], np.float32)
+        return [unpack(row["product"]) for row in found], embeddings.reshape(-1, generation.dimension)
+
+    def count(self, generation: StoredGeneration) -> int:
+        """Return the number of products."""
+        with record_errors(self._engine.name):
+            found = self._client.query(
+                generation.name, filter="", output_fields=["count(*)"], timeout=REQUEST_SECONDS
+            )
+        return int(found[0]["count(*)"])
+
+    def mark(self, generation: StoredGeneration, token: str) -> None:
+        """Write a token beside a generation, as a property of its collection."""
+        with record_errors(self._engine.name):
+            self._client.alter_collection_properties(generation.name, {_MARK: token}, timeout=REQUEST_SECONDS)
+
+    def marked(self, generation: StoredGeneration) -> str:
+        """Return the token that `mark` wrote last, empty without one."""
+        with record_errors(self._engine.name):
+            found = self._client.describe_collection(generation.name, timeout=REQUEST_SECONDS)
+        return str(found["properties"].get(_MARK, ""))
+
     def upsert(
         self, generation: StoredGeneration, products: Sequence[Product], embeddings: Embeddings
     ) -> None:
@@ -128,7 +160,7 @@ class MilvusRecord:
         if self._layout:
             self._layout.add_fields(schema)
             self._layout.add_indexes(index)
-        else:  # a server loads no collection without an index; nothing is searched by this one
+        elif self._engine.needs_index:  # nothing is searched by this one
             index.add_index("embedding", index_type="FLAT", metric_type="IP")
         self._client.create_collection(
             generation.name,

@@ -9,6 +9,7 @@ from runtime.observability.logs import get_logger
 from runtime.settings import StartupError
 from services.retrieval.catalog import Catalog
 from services.retrieval.generation import Generation
+from services.retrieval.index import CatalogIndex
 from services.retrieval.index_maker import IndexMaker
 from services.retrieval.lifecycle import Lifecycle
 from services.retrieval.milvus_client import Engine, LiteEngine, ServerEngine
@@ -17,6 +18,7 @@ from services.retrieval.rebuilding import rebuild
 from services.retrieval.record import CatalogRecord, StoredGeneration
 from services.retrieval.retrievers import Retrievers
 from services.retrieval.settings import RetrievalSettings
+from services.retrieval.snapshot.keeper import SnapshotKeeper
 
 logger = get_logger(__name__)
 
@@ -53,9 +55,14 @@ def _open(
         if settings.reembed and stored.embedding_space != current.embedding_space:
             stored = rebuild(record, stored, current, retrievers)
         served = _manifest_of(stored, retrievers, current, engine_of(settings).name)
-        generation = _load(record, stored, served, retrievers, maker)
+        # Only a record that no other process writes to can be known to equal a snapshot beside it.
+        snapshots = None if settings.milvus_uri else SnapshotKeeper(settings.state)
+        with ThreadPoolExecutor(1) as beside:  # the graph is loaded while the record is read
+            loading = beside.submit(retrievers.open, served.version)
+            index = snapshots.restored(record, stored, maker) if snapshots else None
+            generation = Generation(stored, loading.result(), index or _read(record, stored, maker))
         others = [each for each in record.generations() if each != stored]
-        catalog = Catalog(record, generation, settings.search_threads)
+        catalog = Catalog(record, generation, settings.search_threads, snapshots)
         undo.pop_all()
     return catalog, others
 
@@ -87,20 +94,12 @@ def _manifest_of(stored: StoredGeneration, retrievers: Retrievers, current: Mani
     return served
 
 
-def _load(
-    record: CatalogRecord,
-    stored: StoredGeneration,
-    served: Manifest,
-    retrievers: Retrievers,
-    maker: IndexMaker,
-) -> Generation:
-    with ThreadPoolExecutor(1) as beside:  # the graph is loaded while the record is read
-        loading = beside.submit(retrievers.open, served.version)
-        index = maker.empty(stored.dimension)
-        try:
-            for products, embeddings in record.rows(stored):
-                index.upsert(products, embeddings)
-        except BaseException:
-            index.close()
-            raise
-        return Generation(stored, loading.result(), index)
+def _read(record: CatalogRecord, stored: StoredGeneration, maker: IndexMaker) -> CatalogIndex:
+    index = maker.empty(stored.dimension)
+    try:
+        for products, embeddings in record.rows(stored):
+            index.upsert(products, embeddings)
+    except BaseException:
+        index.close()
+        raise
+    return index

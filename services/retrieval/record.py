@@ -61,6 +61,18 @@ class CatalogRecord(Protocol):
     def rows(self, generation: StoredGeneration) -> Iterator[tuple[list[Product], Embeddings]]:
         """Yield all products with their embeddings, float32 [n, dimension], a few thousand at a time."""
 
+    def get(self, generation: StoredGeneration, ids: Sequence[str]) -> tuple[list[Product], Embeddings]:
+        """Return the products with `ids` and their embeddings, float32 [n, dimension]; unknown left out."""
+
+    def count(self, generation: StoredGeneration) -> int:
+        """Return the number of products."""
+
+    def mark(self, generation: StoredGeneration, token: str) -> None:
+        """Write a token beside a generation, in the place of the one before."""
+
+    def marked(self, generation: StoredGeneration) -> str:
+        """Return the token that `mark` wrote last, empty without one."""
+
     def upsert(
         self, generation: StoredGeneration, products: Sequence[Product], embeddings: Embeddings
     ) -> None:

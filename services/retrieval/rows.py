@@ -11,7 +11,6 @@ from aisle.catalog.v1.product_pb2 import Product
 from services.retrieval.columns import ColumnStore
 from services.retrieval.fusion import Rows
 from services.retrieval.lexical import LexicalIndex, Places
-from services.retrieval.locking import ReadWriteLock
 from services.retrieval.text import lexical_fields, passage, terms_of
 from services.retrieval.vectors import EXACT_ROWS, VectorIndex
 
@@ -42,10 +41,8 @@ class CatalogRows:
     Not thread-safe: changes and reads must not overlap.
     """
 
-    def __init__(
-        self, dimension: int, lock: ReadWriteLock | None = None, exact_rows: int = EXACT_ROWS
-    ) -> None:
-        self.vectors = VectorIndex(dimension, lock, exact_rows)
+    def __init__(self, dimension: int, exact_rows: int = EXACT_ROWS) -> None:
+        self.vectors = VectorIndex(dimension, exact_rows=exact_rows)
         self.lexical = LexicalIndex()
         self.columns = ColumnStore()
         self._ids: list[str] = []

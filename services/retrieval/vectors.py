@@ -1,5 +1,7 @@
 """Inner-product search over embeddings of rows that change in place: exact while few, a graph when many."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -36,8 +38,22 @@ class VectorIndex:
         self._positions: Positions | None = None
         self._builder = GraphBuilder(dimension, lock or ReadWriteLock(), self)
 
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_matrix": self._matrix[: self._rows], "_builder": None}
+
+    def share(self, lock: ReadWriteLock) -> None:
+        """Build graphs under the lock of whoever holds this; call it before anything is changed."""
+        self._builder = GraphBuilder(self.dimension, lock, self)
+        if self._positions is not None:
+            self._builder.consider(self._positions)
+
     def __len__(self) -> int:
         return self._rows
+
+    @property
+    def building(self) -> bool:
+        """Whether the next graph is being built."""
+        return self._builder.building
 
     @property
     def approximate(self) -> bool:

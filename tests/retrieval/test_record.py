@@ -71,6 +71,31 @@ def test_products_and_embeddings_come_back_as_they_were_written(engine: Engine) 
     }
 
 
+def test_products_are_read_by_id_counted_and_marked(engine: Engine) -> None:
+    products, embeddings = [product("a"), product("b"), product("名")], unit_rows(3)
+    with closing(MilvusRecord.open(engine)) as record:
+        generation = record.create(SPACE, DIMENSION)
+        assert record.count(generation) == 0
+        assert record.get(generation, ["a"])[1].shape == (0, DIMENSION)
+        record.upsert(generation, products, embeddings)
+        record.delete(generation, ["b"])
+        found, vectors = record.get(generation, ["名", "b", "unknown", "a"])
+        read = {each.id: (each, vector.tolist()) for each, vector in zip(found, vectors, strict=True)}
+        assert read == {
+            each.id: (each, _approximately(row))
+            for each, row in ((products[0], embeddings[0]), (products[2], embeddings[2]))
+        }
+        assert record.count(generation) == 2
+        assert record.marked(generation) == ""
+        for token in ("one", "two"):
+            record.mark(generation, token)
+            assert record.marked(generation) == token
+    with closing(MilvusRecord.open(engine)) as record:
+        (kept,) = record.generations()
+        assert kept == generation
+        assert record.marked(kept) == "two"
+
+
 def test_a_later_write_replaces_and_a_deletion_removes(engine: Engine) -> None:
     with closing(MilvusRecord.open(engine)) as record:
         generation = record.create(SPACE, DIMENSION)
