@@ -57,15 +57,18 @@ class PairSampler:
     def _batch(self, pairs: Sequence[tuple[Source, Example]], random: np.random.Generator) -> Batch:
         products = [str(random.choice(example.drawn)) for _, example in pairs]
         passages = [
-            str(random.choice(source.passages[product]))
+            self._prefix(source) + str(random.choice(source.passages[product]))
             for (source, _), product in zip(pairs, products, strict=True)
         ]
         queries = [self.query_prefix + example.query for _, example in pairs]
         return Batch(
             tokenise(self.tokenizer, queries, self.query_tokens),
-            tokenise(self.tokenizer, [self.passage_prefix + each for each in passages], self.passage_tokens),
+            tokenise(self.tokenizer, passages, self.passage_tokens),
             relevance_mask([example.answers for _, example in pairs], products),
         )
+
+    def _prefix(self, source: Source) -> str:
+        return self.query_prefix if source.of_queries else self.passage_prefix
 
 
 def _rows(count: int, wanted: int, random: np.random.Generator) -> list[int]:

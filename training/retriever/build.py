@@ -21,7 +21,7 @@ from training.recipe import digest, fingerprint
 from training.retriever.embedder import Embedder, embed, tokenise
 from training.retriever.fit import Fitted, fit
 from training.retriever.recipe import Recipe
-from training.retriever.sources import LANGUAGES, Source, demo_queries, demo_titles
+from training.retriever.sources import LANGUAGES, Source, demo_queries, demo_titles, demo_twins
 from training.retriever.validation import Probe, description_probe, measure, search_probe, talk_probe
 
 NAME = "retriever"
@@ -49,6 +49,7 @@ class Order:
             **self.recipe.settings(self.method, self.seed),
             "base": self.base.name,
             "shop": digest(self.shop.root / "fingerprint.json"),
+            "passages": fingerprint({"of": [passage(product) for product in self.shop.products]}),
             "extra": [[source.name, len(source.examples)] for source in self.extra],
             "code": digest(*sorted(Path(__file__).parent.glob("*.py"))),
         }
@@ -73,7 +74,7 @@ def build(order: Order, store: ModelStore, *, force: str = "", runs: Path = Path
         return Built(current.manifest, None)
     fitted = fit(
         order.base,
-        [demo_queries(order.shop), *(demo_titles(order.shop, each) for each in LANGUAGES), *order.extra],
+        _sources(order),
         _probes(order),
         order.recipe,
         method=order.method,
@@ -82,6 +83,12 @@ def build(order: Order, store: ModelStore, *, force: str = "", runs: Path = Path
         runs=runs,
     )
     return Built(_publish(order, fitted, store, settings, force), fitted)
+
+
+def _sources(order: Order) -> list[Source]:
+    shop = order.shop
+    titles = [demo_titles(shop, language) for language in LANGUAGES]
+    return [demo_queries(shop), *titles, demo_twins(shop), *order.extra]
 
 
 def _probes(order: Order) -> list[Probe]:
