@@ -22,6 +22,7 @@ from training.retriever.embedder import Embedder, embed, tokenise
 from training.retriever.fit import Fitted, fit
 from training.retriever.recipe import Recipe
 from training.retriever.sources import LANGUAGES, Source, demo_queries, demo_titles, demo_twins
+from training.retriever.teacher import Teacher
 from training.retriever.validation import Probe, description_probe, measure, search_probe, talk_probe
 
 NAME = "retriever"
@@ -42,12 +43,16 @@ class Order:
     recipe: Recipe
     method: Method
     seed: int
+    teacher: Teacher | None = None  # needed by a recipe that distils
+    dimension: int | None = None  # of the published embeddings; None: the encoder's own
 
     def settings(self) -> dict[str, object]:
         """All that decides the weights, as JSON values."""
         return {
             **self.recipe.settings(self.method, self.seed),
             "base": self.base.name,
+            "teacher": self.teacher.version if self.teacher else "",
+            "dimension": self.dimension or self.base.dimension,
             "shop": digest(self.shop.root / "fingerprint.json"),
             "passages": fingerprint({"of": [passage(product) for product in self.shop.products]}),
             "extra": [[source.name, len(source.examples)] for source in self.extra],
@@ -81,6 +86,7 @@ def build(order: Order, store: ModelStore, *, force: str = "", runs: Path = Path
         seed=order.seed,
         identity=settings,
         runs=runs,
+        teacher=order.teacher,
     )
     return Built(_publish(order, fitted, store, settings, force), fitted)
 
@@ -103,14 +109,14 @@ def _probes(order: Order) -> list[Probe]:
 def _publish(
     order: Order, fitted: Fitted, store: ModelStore, settings: Mapping[str, object], force: str
 ) -> Manifest:
-    base = order.base
+    base, embedder = order.base, Embedder(fitted.embedder.encoder, order.dimension).eval()
     test = search_probe(order.shop, "test", TEST_POOL, TEST_TWINS, order.seed)
-    corpus = _embed(base, fitted.embedder, [base.passage_prefix + each for each in test.passages])
-    evaluation = _test(order, fitted.embedder, test, corpus)
+    corpus = _embed(base, embedder, [base.passage_prefix + each for each in test.passages])
+    evaluation = _test(order, embedder, test, corpus)
     store.root.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=store.root, prefix=".exporting-") as scratch:
         folder = Path(scratch)
-        exported = _export(order, fitted.embedder, folder, corpus)
+        exported = _export(order, embedder, folder, corpus)
         base.tokenizer.save(str(folder / "tokenizer.json"))
         stored = publish(
             store,
@@ -124,8 +130,11 @@ def _publish(
             base=base.name,
             recipe={key: str(value) for key, value in settings.items()} | {"ratio": f"{fitted.ratio:g}"},
             fingerprint=fingerprint(settings),
-            training_data=["demo shop (generated)", *(f"{each.name} (Apache-2.0)" for each in order.extra)],
-            dimension=base.dimension,
+            training_data=[
+                "demo shop (generated)",
+                *(f"{each.name} ({each.licence})" for each in order.extra),
+            ],
+            dimension=order.dimension or base.dimension,
             query_prefix=base.query_prefix,
             passage_prefix=base.passage_prefix,
             max_tokens=MAX_TOKENS,

@@ -32,6 +32,7 @@ class Source:
     passages: Mapping[str, Sequence[str]]
     share: float  # of the examples drawn in training, relative to the other sources
     of_queries: bool = False  # the passages are queries themselves, and are entered as such
+    licence: str = ""  # of a real catalogue, for the manifest
 
 
 def in_language(product: Product, language: str) -> Product:
@@ -101,8 +102,8 @@ def demo_titles(shop: DemoShop, language: str) -> Source:
     return Source(f"demo_titles_{language}", examples, passages, share=0.15)
 
 
-def catalogue_titles(name: str, products: Sequence[Product]) -> Source:
-    """Titles of a real catalogue to brand and description of the same product, without its title."""
+def catalogue_titles(name: str, products: Sequence[Product], licence: str) -> Source:
+    """Titles of a real catalogue to what else is said of the same product: all but its title."""
     described = [product for product in products if product.description and product.title]
     ids = [f"{name}/{product.id}" for product in described]
     examples = [
@@ -110,11 +111,14 @@ def catalogue_titles(name: str, products: Sequence[Product]) -> Source:
         for key, product in zip(ids, described, strict=True)
     ]
     passages = {key: (_untitled(product),) for key, product in zip(ids, described, strict=True)}
-    return Source(f"{name}_titles", examples, passages, share=1.0)
+    return Source(f"{name}_titles", examples, passages, share=1.0, licence=licence)
 
 
 def _untitled(product: Product) -> str:
-    return passage(Product(brand=product.brand, description=dict(product.description)))
+    rest = Product()
+    rest.CopyFrom(product)
+    rest.ClearField("title")
+    return passage(rest)
 
 
 def _askers(queries: Iterable[Query]) -> dict[tuple[object, ...], frozenset[str]]:
