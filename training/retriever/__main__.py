@@ -26,10 +26,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _parse(argv)
     console, start = Console(), time.monotonic()
     try:
-        store, base, recipe = ModelStore(options.models), _base(options.base), _recipe(options)
-        _check_dimensions([*options.dimensions, options.dimension or base.dimension], base)
+        store, recipe = ModelStore(options.models), _recipe(options)
         order = Order(
-            base=base,
+            base=_base(options.base),
             shop=load(options.shop),
             extra=chosen_catalogues(options.data, options.catalog),
             recipe=recipe,
@@ -64,11 +63,6 @@ def _recipe(options: argparse.Namespace) -> Recipe:
         distillation=options.distillation,
         dimensions=tuple(options.dimensions),
     )
-
-
-def _check_dimensions(dimensions: Sequence[int], base: BaseModel) -> None:
-    if wrong := [each for each in dimensions if not 1 <= each <= base.dimension]:
-        raise StartupError(f"{base.name} has {base.dimension} dimensions; {wrong[0]} cannot be cut from them")
 
 
 def _report(console: Console, built: Built) -> None:

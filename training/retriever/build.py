@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from runtime.inference.manifest import Manifest
 from runtime.inference.store import ModelStore
+from runtime.settings import StartupError
 from services.retrieval.text import passage
 from training.base_models import BaseModel
 from training.demo_shop import DemoShop
@@ -45,6 +46,13 @@ class Order:
     seed: int
     teacher: Teacher | None = None  # needed by a recipe that distils
     dimension: int | None = None  # of the published embeddings; None: the encoder's own
+
+    def __post_init__(self) -> None:
+        """Raise StartupError on a dimension that cannot be cut from the encoder's."""
+        for dimension in (*self.recipe.dimensions, self.dimension or self.base.dimension):
+            if not 1 <= dimension <= self.base.dimension:
+                held = f"{self.base.name} has {self.base.dimension} dimensions"
+                raise StartupError(f"{held}; {dimension} cannot be cut from them")
 
     def settings(self) -> dict[str, object]:
         """All that decides the weights, as JSON values."""
