@@ -34,7 +34,7 @@ FINE_TUNING := $(wildcard training/*.py training/base_models/*.py training/expor
 ENCODERS := $(MODELS)/.trained-retriever $(MODELS)/.trained-intent
 TRAINED := $(MODELS)/.trained-ranker $(MODELS)/.trained-sequence
 
-.PHONY: help setup protos shop models demo serve test lint eval eval-recommend bench bench-gate bench-retrieval bench-peers images clean
+.PHONY: help setup protos shop models demo serve test lint eval eval-recommend bench bench-gate bench-retrieval bench-peers images clean eval-ingredients
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -112,6 +112,9 @@ lint: setup ## ruff, mypy --strict, buf, manifests, rules of the folders
 
 eval: models ## relevance of search on real data and the demo shop (DATA=folder)
 	$(PY) -m training.evaluate --data $(DATA) --models $(MODELS) --shop $(SHOP)
+
+eval-ingredients: models ## what each ingredient of the retriever's recipe is worth: trains it ten times (DATA=folder)
+	$(PY) -m training.retriever.ingredients --data $(DATA) --models $(MODELS) --shop $(SHOP)
 
 eval-recommend: models ## recommendations: SASRec on published sets, the demo shop's held-out users (DATA=folder)
 	$(PY) -m training.evaluate.recommend --data $(DATA) --models $(MODELS) --shop $(SHOP)

@@ -6,18 +6,22 @@ from aisle.catalog.v1.product_pb2 import Product
 from services.retrieval.analyser import analyse
 
 _DESCRIPTION_CHARACTERS = 200  # what lies beyond is delivery and legal text more often than the product
+_ATTRIBUTE_CHARACTERS = 80  # a specification sheet of fifty rows would leave the description no room
 _TITLE_WEIGHT = 3  # BM25F's boost: nDCG@10 on esci_us is .602 without, .614 with 2, .625 with 3
 
 
 def passage(product: Product) -> str:
     """Return the text that stands for `product` in the embedding space, without the model's prefix.
 
-    Titles of all languages, brand, and the beginnings of the descriptions, 200 characters shared by all
-    languages, so that a query in one language finds a product described in another.
+    The narrowest category, titles of all languages, brand, attribute values (80 characters in all), and the
+    beginnings of the descriptions, 200 characters shared by all languages, so that a query in one language
+    finds a product described in another.
     """
     most = _DESCRIPTION_CHARACTERS // max(1, len(product.description))
     descriptions = (text[:most] for text in _by_language(product.description))
-    return _join(*_by_language(product.title), product.brand, *descriptions)
+    attributes = " ".join(_attribute_values(product))[:_ATTRIBUTE_CHARACTERS]
+    titles = _by_language(product.title)
+    return _join(*product.category_path[-1:], *titles, product.brand, attributes, *descriptions)
 
 
 def lexical_terms(product: Product) -> list[str]:
@@ -32,8 +36,8 @@ def lexical_terms(product: Product) -> list[str]:
 
 def lexical_fields(product: Product) -> tuple[str, str]:
     """Return what `lexical_terms` reads, titles and the rest: products alike in it have the same terms."""
-    attributes = (value for key in sorted(product.attributes) for value in product.attributes[key].values)
-    rest = _join(product.brand, *product.category_path, *attributes, *_by_language(product.description))
+    described = _by_language(product.description)
+    rest = _join(product.brand, *product.category_path, *_attribute_values(product), *described)
     return _join(*_by_language(product.title)), rest
 
 
@@ -41,6 +45,10 @@ def terms_of(fields: tuple[str, str]) -> list[str]:
     """Return the terms of what `lexical_fields` gave."""
     titles, rest = fields
     return _TITLE_WEIGHT * analyse(titles) + analyse(rest)
+
+
+def _attribute_values(product: Product) -> list[str]:
+    return [value for key in sorted(product.attributes) for value in product.attributes[key].values]
 
 
 def _by_language(texts: Mapping[str, str]) -> list[str]:

@@ -1,6 +1,7 @@
 """The pairs the bi-encoder learns from, on a shop small enough to check by eye."""
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ from training.demo_shop import DemoShop, load
 from training.demo_shop.__main__ import main as make_shop
 from training.demo_shop.truth import relevance
 from training.retriever.batches import PairSampler
-from training.retriever.sources import Source, demo_queries, demo_titles, in_language
+from training.retriever.sources import Source, demo_queries, demo_titles, demo_twins, in_language
 from training.retriever.validation import description_probe, search_probe, talk_probe
 
 
@@ -43,9 +44,34 @@ def test_train_queries_meet_only_products_that_fulfil_them(shop: DemoShop) -> No
     for example in source.examples:
         query = by_text[example.query]
         assert query.split == "train"
-        assert set(example.drawn) == example.answers
+        assert set(example.drawn) == example.answers.intersection(source.passages)
         if query.price is None:
-            assert all(relevance(query, shop.product[each]) == 1 for each in example.answers)
+            assert all(relevance(query, shop.product[each]) == 1 for each in example.drawn)
+
+
+def test_a_train_query_meets_its_twin_as_a_query_and_never_as_a_negative(shop: DemoShop) -> None:
+    by_text = {query.text: query for query in shop.queries}
+    source = demo_twins(shop)
+    assert source.of_queries and len(source.examples) > 50
+    for example in source.examples:
+        (twin,) = source.passages[example.drawn[0]]
+        query = by_text[example.query]
+        assert {query.split, by_text[twin].split} == {"train"}
+        assert by_text[twin].category == query.category and twin != query.text
+        assert set(example.drawn) <= example.answers
+    to_products = {example.query: example.answers for example in demo_queries(shop).examples}
+    twins = {example.query: example.answers for example in source.examples}
+    assert all(twins[text] == found for text, found in to_products.items())
+
+
+def test_queries_that_stand_as_passages_are_entered_as_queries(shop: DemoShop) -> None:
+    base = tiny_base("query passage : " + " ".join(query.text for query in shop.queries))
+    pairs = replace(sampler([demo_twins(shop)], shop), tokenizer=base.tokenizer)
+    entered, passed = (base.tokenizer.encode(prefix).ids[1] for prefix in ("query", "passage"))
+    (batch, *_) = pairs.epoch(0)
+    assert (batch.passages["input_ids"][:, 1] == entered).all()
+    (batch, *_) = replace(pairs, sources=[demo_queries(shop)]).epoch(0)
+    assert (batch.passages["input_ids"][:, 1] == passed).all()
 
 
 def test_products_stand_in_both_languages_and_in_each_alone(shop: DemoShop) -> None:

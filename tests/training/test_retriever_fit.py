@@ -1,5 +1,6 @@
 """Fine-tuning end to end on a tiny encoder: it learns, keeps its promises, and what is published serves."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,12 +11,15 @@ import torch
 from runtime.inference.encoder import TextModel
 from runtime.inference.session import InferenceSettings
 from runtime.inference.store import ModelStore
+from runtime.settings import StartupError
 from tests.training.tiny import LAYERS, tiny_base
 from training.base_models import BaseModel
 from training.demo_shop import DemoShop, load
 from training.demo_shop.__main__ import main as make_shop
 from training.finetuning import METHODS, Method
+from training.retriever.__main__ import main
 from training.retriever.build import Order, build
+from training.retriever.catalogues import chosen_catalogues
 from training.retriever.embedder import Embedder, embed
 from training.retriever.fit import fit
 from training.retriever.frozen import FrozenTexts
@@ -115,3 +119,34 @@ def test_every_recipe_differs_in_what_it_was_built_from(shop: DemoShop) -> None:
         replace(order, extra=[demo_titles(shop, "zh")]),
     ]
     assert all(other.settings() != order.settings() for other in others)
+
+
+def test_a_dimension_the_encoder_does_not_have_is_refused(shop: DemoShop) -> None:
+    order = Order(base_of(shop), shop, [], TINY, "full", 0)
+    with pytest.raises(StartupError, match="tiny has 32 dimensions; 48"):
+        replace(order, dimension=48)
+    with pytest.raises(StartupError, match="0 cannot be cut"):
+        replace(order, recipe=replace(TINY, dimensions=(16, 0)))
+
+
+def test_distilling_asks_for_negatives_before_anything_is_loaded(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--shop", "nowhere", "--distillation", "1"]) == 2
+    assert "add --hard-negatives 4" in capsys.readouterr().err
+
+
+def test_a_catalogue_that_holds_nothing_to_learn_from_is_named(tmp_path: Path) -> None:
+    titles_only = tmp_path / "shop.jsonl"
+    titles_only.write_text('{"id": "1", "title": {"en": "Kettle"}}\n', encoding="utf-8")
+    with pytest.raises(StartupError, match="no product with a title and a description"):
+        chosen_catalogues(None, [titles_only])
+    with pytest.raises(StartupError, match="holds none of"):
+        chosen_catalogues(tmp_path, [])
+
+
+def test_a_catalogue_pairs_titles_with_all_that_is_said_besides(tmp_path: Path) -> None:
+    file = tmp_path / "shop.jsonl"
+    row = {"id": "1", "title": {"en": "Kettle"}, "description": {"en": "Boils water."}, "brand": "Acme"}
+    file.write_text(json.dumps(row) + "\n", encoding="utf-8")
+    (source,) = chosen_catalogues(None, [file])
+    assert source.examples[0].query == "Kettle" and source.licence == "the owner's"
+    assert source.passages[source.examples[0].drawn[0]] == ("Acme\nBoils water.",)

@@ -4,6 +4,7 @@ import argparse
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -15,8 +16,9 @@ from training.base_models import BaseModel, bilingual, english
 from training.demo_shop import load
 from training.finetuning import METHODS
 from training.retriever.build import Built, Order, build
-from training.retriever.catalogues import real_catalogues
-from training.retriever.recipe import RECIPES
+from training.retriever.catalogues import chosen_catalogues
+from training.retriever.recipe import RECIPES, Recipe
+from training.retriever.teacher import Teacher
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -24,15 +26,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _parse(argv)
     console, start = Console(), time.monotonic()
     try:
+        store, recipe = ModelStore(options.models), _recipe(options)
         order = Order(
             base=_base(options.base),
             shop=load(options.shop),
-            extra=real_catalogues(options.data) if options.data else [],
-            recipe=RECIPES[options.recipe],
+            extra=chosen_catalogues(options.data, options.catalog),
+            recipe=recipe,
             method=options.method,
             seed=options.seed,
+            teacher=Teacher(store) if recipe.distillation else None,
+            dimension=options.dimension,
         )
-        built = build(order, ModelStore(options.models), force=options.force, runs=options.runs)
+        built = build(order, store, force=options.force, runs=options.runs)
     except (StartupError, FileNotFoundError) as error:
         print(error, file=sys.stderr)
         return 2
@@ -45,6 +50,19 @@ def _base(name: str) -> BaseModel:
     if name == "bilingual":
         return bilingual()
     return english() if name == "english" else bilingual(name)
+
+
+def _recipe(options: argparse.Namespace) -> Recipe:
+    """The recipe by name, with the ingredients asked for besides."""
+    if options.distillation and not options.hard_negatives:
+        raise StartupError("--distillation asks the teacher about hard negatives: add --hard-negatives 4")
+    return replace(
+        RECIPES[options.recipe],
+        hard_negatives=options.hard_negatives,
+        multi_positive=options.multi_positive,
+        distillation=options.distillation,
+        dimensions=tuple(options.dimensions),
+    )
 
 
 def _report(console: Console, built: Built) -> None:
@@ -87,12 +105,31 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--models", type=Path, default=Path("models"), help="model store to publish to")
     parser.add_argument("--recipe", choices=sorted(RECIPES), default="default", help="how long to train")
     parser.add_argument(
+        "--hard-negatives", type=int, default=0, metavar="N",
+        help="of each pair, mined at each epoch's start by the encoder as it is then",
+    )  # fmt: skip
+    parser.add_argument("--multi-positive", action="store_true", help="all answers in a batch are positives")
+    parser.add_argument(
+        "--distillation", type=float, default=0.0, metavar="WEIGHT",
+        help="of learning from the published cross_encoder how good hard negatives are",
+    )  # fmt: skip
+    parser.add_argument(
+        "--dimensions", type=int, nargs="+", default=[], metavar="N",
+        help="smaller embeddings to be good at too (Matryoshka)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--dimension", type=int, help="numbers of a published embedding; the encoder's own by default"
+    )
+    parser.add_argument(
         "--method", choices=METHODS, default="full", help="all weights of a layer, or adapters"
     )
     parser.add_argument("--base", default="bilingual", help="bilingual, english, a hub name or a folder")
     parser.add_argument("--seed", type=int, default=7, help="what all random numbers come from")
     parser.add_argument(
         "--data", type=Path, help="folder of real data: adds its permissive catalogues' texts"
+    )
+    parser.add_argument(
+        "--catalog", type=Path, nargs="+", default=[], help="catalogues of your own whose texts to learn from"
     )
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="TensorBoard logs and checkpoints")
     parser.add_argument(

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from runtime.inference.manifest import Manifest
 from runtime.inference.store import ModelStore
+from runtime.settings import StartupError
 from services.retrieval.text import passage
 from training.base_models import BaseModel
 from training.demo_shop import DemoShop
@@ -21,7 +22,8 @@ from training.recipe import digest, fingerprint
 from training.retriever.embedder import Embedder, embed, tokenise
 from training.retriever.fit import Fitted, fit
 from training.retriever.recipe import Recipe
-from training.retriever.sources import LANGUAGES, Source, demo_queries, demo_titles
+from training.retriever.sources import LANGUAGES, Source, demo_queries, demo_titles, demo_twins
+from training.retriever.teacher import Teacher
 from training.retriever.validation import Probe, description_probe, measure, search_probe, talk_probe
 
 NAME = "retriever"
@@ -42,13 +44,25 @@ class Order:
     recipe: Recipe
     method: Method
     seed: int
+    teacher: Teacher | None = None  # needed by a recipe that distils
+    dimension: int | None = None  # of the published embeddings; None: the encoder's own
+
+    def __post_init__(self) -> None:
+        """Raise StartupError on a dimension that cannot be cut from the encoder's."""
+        for dimension in (*self.recipe.dimensions, self.dimension or self.base.dimension):
+            if not 1 <= dimension <= self.base.dimension:
+                held = f"{self.base.name} has {self.base.dimension} dimensions"
+                raise StartupError(f"{held}; {dimension} cannot be cut from them")
 
     def settings(self) -> dict[str, object]:
         """All that decides the weights, as JSON values."""
         return {
             **self.recipe.settings(self.method, self.seed),
             "base": self.base.name,
+            "teacher": self.teacher.version if self.teacher else "",
+            "dimension": self.dimension or self.base.dimension,
             "shop": digest(self.shop.root / "fingerprint.json"),
+            "passages": fingerprint({"of": [passage(product) for product in self.shop.products]}),
             "extra": [[source.name, len(source.examples)] for source in self.extra],
             "code": digest(*sorted(Path(__file__).parent.glob("*.py"))),
         }
@@ -73,15 +87,22 @@ def build(order: Order, store: ModelStore, *, force: str = "", runs: Path = Path
         return Built(current.manifest, None)
     fitted = fit(
         order.base,
-        [demo_queries(order.shop), *(demo_titles(order.shop, each) for each in LANGUAGES), *order.extra],
+        _sources(order),
         _probes(order),
         order.recipe,
         method=order.method,
         seed=order.seed,
         identity=settings,
         runs=runs,
+        teacher=order.teacher,
     )
     return Built(_publish(order, fitted, store, settings, force), fitted)
+
+
+def _sources(order: Order) -> list[Source]:
+    shop = order.shop
+    titles = [demo_titles(shop, language) for language in LANGUAGES]
+    return [demo_queries(shop), *titles, demo_twins(shop), *order.extra]
 
 
 def _probes(order: Order) -> list[Probe]:
@@ -96,14 +117,14 @@ def _probes(order: Order) -> list[Probe]:
 def _publish(
     order: Order, fitted: Fitted, store: ModelStore, settings: Mapping[str, object], force: str
 ) -> Manifest:
-    base = order.base
+    base, embedder = order.base, Embedder(fitted.embedder.encoder, order.dimension).eval()
     test = search_probe(order.shop, "test", TEST_POOL, TEST_TWINS, order.seed)
-    corpus = _embed(base, fitted.embedder, [base.passage_prefix + each for each in test.passages])
-    evaluation = _test(order, fitted.embedder, test, corpus)
+    corpus = _embed(base, embedder, [base.passage_prefix + each for each in test.passages])
+    evaluation = _test(order, embedder, test, corpus)
     store.root.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=store.root, prefix=".exporting-") as scratch:
         folder = Path(scratch)
-        exported = _export(order, fitted.embedder, folder, corpus)
+        exported = _export(order, embedder, folder, corpus)
         base.tokenizer.save(str(folder / "tokenizer.json"))
         stored = publish(
             store,
@@ -117,8 +138,11 @@ def _publish(
             base=base.name,
             recipe={key: str(value) for key, value in settings.items()} | {"ratio": f"{fitted.ratio:g}"},
             fingerprint=fingerprint(settings),
-            training_data=["demo shop (generated)", *(f"{each.name} (Apache-2.0)" for each in order.extra)],
-            dimension=base.dimension,
+            training_data=[
+                "demo shop (generated)",
+                *(f"{each.name} ({each.licence})" for each in order.extra),
+            ],
+            dimension=order.dimension or base.dimension,
             query_prefix=base.query_prefix,
             passage_prefix=base.passage_prefix,
             max_tokens=MAX_TOKENS,

@@ -14,18 +14,22 @@ ENCODING_BATCH = 64
 
 
 class Embedder(nn.Module):
-    """Mean of the encoder's last states over the real tokens, L2-normalised."""
+    """Mean of the encoder's last states over the real tokens, L2-normalised.
 
-    def __init__(self, encoder: nn.Module) -> None:
+    With a `dimension` only so many of its first numbers are kept, and normalised.
+    """
+
+    def __init__(self, encoder: nn.Module, dimension: int | None = None) -> None:
         super().__init__()
         self.encoder = encoder
+        self.dimension = dimension
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """int64 [batch, tokens] ids and mask → float32 [batch, dim], L2-normalised rows."""
         states = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
         weights = attention_mask.unsqueeze(-1).to(states.dtype)
         mean = (states * weights).sum(dim=1) / weights.sum(dim=1)
-        return functional.normalize(mean, dim=-1)
+        return functional.normalize(mean[:, : self.dimension], dim=-1)
 
 
 def tokenise(tokenizer: Tokenizer, texts: Sequence[str], max_tokens: int) -> dict[str, Tensor]:

@@ -25,6 +25,11 @@ class Recipe:
     ratios: tuple[float, ...] = (0.5, 0.75, 1.0)  # of the tuned weights; validation chooses
     validation_pool: int = 200  # products that validation queries are put to
     validation_twins: int = 60  # pairs of a Chinese and an English validation query
+    hard_negatives: int = 0  # of each pair, mined anew by the encoder of the time at each epoch's start
+    mining_pool: int = 1000  # products of a source among which an epoch's are looked for
+    multi_positive: bool = False  # every answer in a batch is a positive, not only the one drawn
+    distillation: float = 0.0  # weight of the listwise divergence from the published cross-encoder
+    dimensions: tuple[int, ...] = ()  # that embeddings must also be good at when cut to them (Matryoshka)
 
     def settings(self, method: Method, seed: int) -> dict[str, object]:
         """The recipe as JSON values, for its fingerprint and the manifest."""

@@ -31,6 +31,8 @@ class Source:
     examples: Sequence[Example]
     passages: Mapping[str, Sequence[str]]
     share: float  # of the examples drawn in training, relative to the other sources
+    of_queries: bool = False  # the passages are queries themselves, and are entered as such
+    licence: str = ""  # of a real catalogue, for the manifest
 
 
 def in_language(product: Product, language: str) -> Product:
@@ -61,9 +63,9 @@ def answers(queries: Sequence[Query], products: Sequence[Product]) -> list[froze
 def demo_queries(shop: DemoShop) -> Source:
     """Train queries to products, which appear in both languages or in either alone."""
     queries = searches(query for query in shop.queries if query.split == "train")
-    found = answers(queries, shop.products)
+    found, alike = answers(queries, shop.products), _askers(queries)
     examples = [
-        Example(query.text, sorted(products), products)
+        Example(query.text, sorted(products), products | alike[_wish(query)])
         for query, products in zip(queries, found, strict=True)
         if products
     ]
@@ -72,6 +74,18 @@ def demo_queries(shop: DemoShop) -> Source:
         for product in shop.products
     }
     return Source("demo_queries", examples, passages, share=0.7)
+
+
+def demo_twins(shop: DemoShop) -> Source:
+    """Train queries to the same wish in the other language: both are to find the same."""
+    queries = searches(query for query in shop.queries if query.split == "train")
+    found, alike = answers(queries, shop.products), _askers(queries)
+    examples = [
+        Example(query.text, [_asker(query.twin)], products | alike[_wish(query)])
+        for query, products in zip(queries, found, strict=True)
+    ]
+    passages = {_asker(query.id): (query.text,) for query in queries}
+    return Source("demo_twins", examples, passages, share=0.2, of_queries=True)
 
 
 def demo_titles(shop: DemoShop, language: str) -> Source:
@@ -88,8 +102,8 @@ def demo_titles(shop: DemoShop, language: str) -> Source:
     return Source(f"demo_titles_{language}", examples, passages, share=0.15)
 
 
-def catalogue_titles(name: str, products: Sequence[Product]) -> Source:
-    """Titles of a real catalogue to brand and description of the same product, without its title."""
+def catalogue_titles(name: str, products: Sequence[Product], licence: str) -> Source:
+    """Titles of a real catalogue to what else is said of the same product: all but its title."""
     described = [product for product in products if product.description and product.title]
     ids = [f"{name}/{product.id}" for product in described]
     examples = [
@@ -97,11 +111,31 @@ def catalogue_titles(name: str, products: Sequence[Product]) -> Source:
         for key, product in zip(ids, described, strict=True)
     ]
     passages = {key: (_untitled(product),) for key, product in zip(ids, described, strict=True)}
-    return Source(f"{name}_titles", examples, passages, share=1.0)
+    return Source(f"{name}_titles", examples, passages, share=1.0, licence=licence)
 
 
 def _untitled(product: Product) -> str:
-    return passage(Product(brand=product.brand, description=dict(product.description)))
+    rest = Product()
+    rest.CopyFrom(product)
+    rest.ClearField("title")
+    return passage(rest)
+
+
+def _askers(queries: Iterable[Query]) -> dict[tuple[object, ...], frozenset[str]]:
+    """The queries by what they wish for: none of them is a negative of another."""
+    alike: dict[tuple[object, ...], frozenset[str]] = {}
+    for query in queries:
+        alike[_wish(query)] = alike.get(_wish(query), frozenset()) | {_asker(query.id)}
+    return alike
+
+
+def _asker(query_id: str) -> str:
+    """The key of a query that stands as a passage; no product has it."""
+    return f"query/{query_id}"
+
+
+def _wish(query: Query) -> tuple[object, ...]:
+    return (query.category, *sorted((slot.key, slot.value, slot.negated) for slot in query.slots))
 
 
 def _kind(product: Product) -> tuple[str, ...]:
