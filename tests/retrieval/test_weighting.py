@@ -1,5 +1,7 @@
 """How much the words of a query count beside its meaning."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -25,7 +27,8 @@ def cases() -> CatalogIndex:
 
 
 def _factor(index: CatalogIndex, query: str) -> float:
-    return index.match_words(query).emphasis / index.match_words(query).spread.deviation ** 0.5
+    words = index.match_words(query)
+    return words.emphasis / math.sqrt(words.spread.deviation)
 
 
 @pytest.mark.parametrize(
