@@ -138,8 +138,8 @@ def agreement(index: CatalogIndex, searched: SearchSet, found: Sequence[Sequence
     embeddings, truth = searched.embeddings, []
     mean = embeddings.mean(axis=0)
     for query, text in enumerate(searched.texts):
-        scores, words = embeddings @ searched.queries[query], index.match_words(text).scores
-        fused = fusion.fuse(scores, words, fusion.LEXICAL_WEIGHT)
+        scores, words = embeddings @ searched.queries[query], index.match_words(text)
+        fused = fusion.fuse(scores, words.scores, fusion.LEXICAL_WEIGHT * words.emphasis)
         best = fusion.best(fused, feedback.BEST)
         towards = feedback.direction(embeddings[best], fused[best], mean)
         fused = fused + feedback.WEIGHT * fusion.standardise(embeddings @ towards)

@@ -21,12 +21,15 @@ class Retrieved:
 
     `selected` says what of the matches was let through before the cut at the limit; `history` holds the
     known products of the history in the order asked; `seconds` says how long each stage took.
+    `lexical_weight` is what one deviation of the lexical scores counted beside one of the dense ones, 0 when
+    they were not fused.
     """
 
     candidates: Candidates
     history: ProductColumns
     selected: Selected
     seconds: Mapping[str, float] = field(default_factory=dict)
+    lexical_weight: float = 0.0
 
     @property
     def matched(self) -> int:

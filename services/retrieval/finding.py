@@ -27,11 +27,15 @@ _NO_ROWS: Rows = np.zeros(0, np.intp)
 
 @dataclass(frozen=True)
 class LexicalMatch:
-    """A query's BM25 scores, float32 [n], their spread, and the state of the index they were computed on."""
+    """A query's BM25 scores, float32 [n], their spread, and the state of the index they were computed on.
+
+    `emphasis`: what the lexical weight is multiplied by for this query, as `weighting` tells.
+    """
 
     query: str
     scores: Scores
     spread: Spread
+    emphasis: float
     state: int
     seconds: float
 
@@ -118,7 +122,7 @@ class Finder:
         answer = self._answer(pool, places, ask, selected)
         fuse_seconds = time.perf_counter() - start - dense_seconds
         seconds = {"lexical": words.seconds, "dense": dense_seconds, "fuse": fuse_seconds}
-        return replace(answer, seconds=seconds)
+        return replace(answer, seconds=seconds, lexical_weight=self._lexical_weight * words.emphasis)
 
     def by_words(self, words: LexicalMatch, ask: Ask) -> Retrieved:
         """Return the best products by words alone."""
@@ -192,7 +196,8 @@ class Finder:
     def _score(self, words: LexicalMatch, embedding: NDArray[np.float32], rows: Rows, ask: Ask) -> _Scored:
         dense, spread = self._dense(embedding, rows)
         lexical = words.scores[rows]
-        fused = fusion.fuse(dense, lexical, self._lexical_weight, (spread, words.spread))
+        weight = self._lexical_weight * words.emphasis
+        fused = fusion.fuse(dense, lexical, weight, (spread, words.spread))
         fused = self._fed_back(fused, rows)
         beside = [channel.pooled(rows) for channel in ask.beside]
         channels = [words.channel.pooled(rows), Channel("dense", dense), *beside]

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 Scores = NDArray[np.float32]
 Rows = NDArray[np.intp]
 
-LEXICAL_WEIGHT = 0.2
+LEXICAL_WEIGHT = 0.2  # of words that deviate by one unit of BM25 and name no product; `weighting` adapts it
 POPULAR_WEIGHT = 0.3
 
 _SAMPLE_STEP = 32

@@ -23,6 +23,7 @@ from services.retrieval.rows import CatalogRows
 from services.retrieval.selection import EVERYTHING, Selection
 from services.retrieval.values import Mask
 from services.retrieval.vectors import EXACT_ROWS, VectorIndex
+from services.retrieval.weighting import emphasis, naming_share
 from services.retrieval.words.phrases import PhraseTable
 from services.retrieval.words.query_words import QueryWords
 from services.retrieval.words.spelling import Correction, Speller
@@ -236,8 +237,11 @@ class CatalogIndex:
 
     def _match_words(self, query: str) -> LexicalMatch:
         start = time.perf_counter()
-        scores = self._rows.lexical.scores(self._query_words.synonyms.terms(query), len(self))
-        return LexicalMatch(query, scores, Spread.of(scores), self._state, time.perf_counter() - start)
+        terms, lexical = self._query_words.synonyms.terms(query), self._rows.lexical
+        scores = lexical.scores(terms, len(self))
+        spread, naming = Spread.of(scores), naming_share(terms, lexical.documents, len(self))
+        strength = emphasis(spread.deviation, naming)
+        return LexicalMatch(query, scores, spread, strength, self._state, time.perf_counter() - start)
 
     def _popularity(self) -> Scores:
         state, scores = self._popular

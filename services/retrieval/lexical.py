@@ -157,8 +157,7 @@ class LexicalIndex:
             del self._postings[term]
 
     def _gain(self, document_frequency: int) -> np.float32:
-        idf = math.log1p((self._documents - document_frequency + 0.5) / (document_frequency + 0.5))
-        return np.float32(idf * (_K1 + 1))
+        return np.float32(idf(document_frequency, self._documents) * (_K1 + 1))
 
     def _length_damping(self) -> NDArray[np.float32]:
         if self._damping is None:
@@ -179,6 +178,11 @@ class LexicalIndex:
             self._lengths = np.concatenate(
                 [self._lengths, np.zeros(max(rows, self._lengths.size), np.float32)]
             )
+
+
+def idf(document_frequency: int, documents: int) -> float:
+    """Return what a term tells that `document_frequency` of all `documents` hold, in nats; never negative."""
+    return math.log1p((documents - document_frequency + 0.5) / (document_frequency + 0.5))
 
 
 def _frequencies(terms: Sequence[str]) -> dict[str, int]:

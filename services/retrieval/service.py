@@ -65,6 +65,7 @@ class RetrievalServicer(RetrievalServiceServicer):
             degraded=[Degradation(stage=Stage.STAGE_DENSE, reason=degraded)] if degraded else [],
             models=_models(serving, found, degraded),
             stages=clock.times,
+            lexical_weight=found.lexical_weight,
             did_you_mean=did_you_mean(request, meant),
         )
 

@@ -58,7 +58,7 @@ def _scores(found: Retrieved) -> dict[str, float]:
 def test_a_small_catalogue_gives_what_fusing_all_scores_gives(small: CatalogIndex) -> None:
     embeddings, query = unit_rows(_COUNT), unit_rows(1, seed=5)[0]
     words = small.match_words("black boots")
-    fused = fusion.fuse(embeddings @ query, words.scores, fusion.LEXICAL_WEIGHT)
+    fused = fusion.fuse(embeddings @ query, words.scores, fusion.LEXICAL_WEIGHT * words.emphasis)
     best = fusion.best(fused, feedback.BEST)
     towards = feedback.direction(embeddings[best], fused[best], embeddings.mean(axis=0))
     fused = fused + feedback.WEIGHT * fusion.standardise(embeddings @ towards)

@@ -24,6 +24,7 @@ from training.evaluate.esci import read_esci
 from training.evaluate.figures import TWINS, figures
 from training.evaluate.multi_cpr import read_multi_cpr
 from training.evaluate.rankings import Ranker, rankings
+from training.evaluate.searched import Prefixes, put
 from training.evaluate.sets import EvaluationSet, JudgedQuery
 from training.export import export_onnx
 from training.publish import publish
@@ -122,7 +123,7 @@ def evaluate(data: Path, models: Path, folder: Path, *more: str) -> int:
         [
             "--data", str(data), "--models", str(models), "--shop", str(folder / "none"),
             "--out", str(folder / "eval.json"), "--cache", str(folder / "cache"),
-            "--precision", "fp32", *more,
+            "--precision", "fp32", "--no-baseline", *more,
         ]
     )  # fmt: skip
 
@@ -185,7 +186,8 @@ def test_the_published_models_answer_every_channel(
         IntentServicer(IntentModel.open(store, settings)),
         RankingService(RankingModel.open(store, settings), RankingSettings(models=models_root)),
     )
-    answers = rankings(judged, retriever.manifest, EmbeddingCache(tmp_path, retriever), ranker)
+    prefixes = Prefixes(retriever.manifest.query_prefix, retriever.manifest.passage_prefix)
+    answers = rankings(put(judged, prefixes, EmbeddingCache(tmp_path, retriever)), ranker)
     assert set(answers) == {"lexical", "dense", "fused", "ranked"}
     for fused, ranked in zip(answers["fused"], answers["ranked"], strict=True):
         assert sorted(fused) == sorted(ranked)

@@ -4,7 +4,8 @@ import gzip
 import json
 from pathlib import Path
 
-from training.evaluate.suggestions import FIGURE, PRODUCTS, QUERIES, suggestion_figures
+from training.evaluate.bestbuy import PRODUCTS
+from training.evaluate.suggestions import FIGURE, QUERIES, suggestion_figures
 
 
 def _write(path: Path, rows: list[dict[str, object]]) -> None:

@@ -19,12 +19,15 @@ from services.ranking.model import MODEL as RANKER
 from services.ranking.model import RankingModel
 from services.ranking.service import RankingService
 from services.ranking.settings import RankingSettings
-from services.retrieval import fusion
+from services.retrieval import feedback, fusion
+from training.base_models import bilingual
 from training.evaluate.discovery import find_sets, missing
-from training.evaluate.embeddings import EmbeddingCache
-from training.evaluate.figures import Figure, figures
-from training.evaluate.rankings import DEPTH, Ranker, rankings
-from training.evaluate.report import report_console, table, write
+from training.evaluate.embeddings import EmbeddingCache, untrained
+from training.evaluate.rankings import Ranker
+from training.evaluate.report import report_console, write
+from training.evaluate.results import Results
+from training.evaluate.searched import DEPTH, Prefixes, Searched, put
+from training.evaluate.sets import EvaluationSet
 from training.evaluate.suggestions import suggestion_figures
 
 RETRIEVER = "retriever"
@@ -52,17 +55,29 @@ def _evaluate(options: argparse.Namespace, console: Console) -> int:
     retriever = TextModel.open(store, RETRIEVER, settings)
     ranker = _ranker(store, settings, console)
     cache = EmbeddingCache(options.cache, retriever)
-    start, measured, baselines = time.monotonic(), dict[str, Figure](), dict[str, float]()
+    prefixes = Prefixes(retriever.manifest.query_prefix, retriever.manifest.passage_prefix)
+    start, results, baselines = time.monotonic(), Results(), dict[str, float]()
     for name in chosen:
         judged = found[name]()
-        measured |= figures(judged, rankings(judged, retriever.manifest, cache, ranker))
+        results.measure(put(judged, prefixes, cache), ranker, _untrained(options, judged))
         baselines |= {f"{name}/{key}": value for key, value in judged.baselines.items()}
     if not options.sets:
-        measured |= suggestion_figures(options.data)
-    console.print(table(measured))
-    write(options.out, measured, _settings(options, store, retriever), baselines)
+        results.figures |= suggestion_figures(options.data)
+    for drawn in results.tables():
+        console.print(drawn)
+    told = _settings(options, store, retriever)
+    write(options.out, results.figures, told, baselines, results.record())
     console.print(f"{options.out} written, {time.monotonic() - start:.0f} s")
     return 0
+
+
+def _untrained(options: argparse.Namespace, judged: EvaluationSet) -> Searched | None:
+    """The set in an index of the base model's own embeddings, where the comparison is wanted."""
+    if not (options.baseline and judged.examined):
+        return None
+    base = bilingual()
+    prefixes = Prefixes(base.query_prefix, base.passage_prefix)
+    return put(judged, prefixes, untrained(options.cache, base), feedback_weight=0.0)
 
 
 def _ranker(store: ModelStore, settings: InferenceSettings, console: Console) -> Ranker | None:
@@ -87,6 +102,7 @@ def _settings(options: argparse.Namespace, store: ModelStore, retriever: TextMod
         "data": str(options.data),
         "candidates": DEPTH,
         "lexical_weight": fusion.LEXICAL_WEIGHT,
+        "feedback_weight": feedback.WEIGHT,
         "corpus": "full; a product without a judgment gains 0",
         "interval": "95 %, bootstrap over queries",
     }
@@ -106,6 +122,8 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--cache", type=Path, default=Path("state/eval-cache"), help="folder of embeddings")
     parser.add_argument("--precision", choices=("auto", "fp32", "int8", "fp16"), default="auto",
                         help="graph of the retriever; auto is the one that is served here")  # fmt: skip
+    parser.add_argument("--baseline", action=argparse.BooleanOptionalAction, default=True,
+                        help="compare with the base model; the first time that takes minutes")  # fmt: skip
     parser.add_argument("--threads", type=int, default=2, help="threads of one inference")
     return parser.parse_args(argv)
 

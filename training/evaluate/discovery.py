@@ -4,7 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from training.evaluate.demo import read_demo_shop
+from training.demo_shop.lexicon import LANGUAGES
+from training.evaluate.bestbuy import NUMBERED, is_bestbuy, read_model_number_shop
+from training.evaluate.demo import DESCRIBED, read_demo_shop, read_description_shop
 from training.evaluate.esci import JUDGMENTS, is_esci, read_esci
 from training.evaluate.multi_cpr import CORPUS, is_multi_cpr, read_multi_cpr
 from training.evaluate.sets import EvaluationSet
@@ -26,8 +28,11 @@ def find_sets(data: Path | None, shop: Path) -> dict[str, Reader]:
             found[folder.name] = partial(read_esci, folder)
         elif folder.is_dir() and is_multi_cpr(folder):
             found[folder.name] = partial(read_multi_cpr, folder)
+        elif folder.is_dir() and is_bestbuy(folder):
+            found[NUMBERED] = partial(read_model_number_shop, folder)
     if (shop / "fingerprint.json").is_file():
         found["demo_shop"] = partial(read_demo_shop, shop)
+        found |= {f"{DESCRIBED}_{each}": partial(read_description_shop, each) for each in LANGUAGES}
     return found
 
 

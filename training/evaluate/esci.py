@@ -41,7 +41,8 @@ def read_esci(folder: Path) -> EvaluationSet:
     queries = [JudgedQuery(text, judged) for text, judged in gains.items()]
     baselines = BASELINES if folder.name == "esci_us" else {}
     groups = {folder.name: queries, f"{folder.name}{SUFFIX}": with_typos(queries)}
-    return EvaluationSet(folder.name, _products(folder), groups, ("ndcg@10", "recall@100"), baselines)
+    measures = ("ndcg@10", "recall@100")
+    return EvaluationSet(folder.name, _products(folder), groups, measures, baselines, examined=True)
 
 
 def _products(folder: Path) -> list[Product]:

@@ -27,19 +27,26 @@ def figures(judged: EvaluationSet, by_channel: Mapping[str, Sequence[Sequence[st
     """Figures by "<group>/<channel>/<measure>"; the rankings are those of `judged.queries`, in order."""
     found: dict[str, Figure] = {}
     for channel, all_rankings in by_channel.items():
-        start = 0
-        for group, queries in judged.groups.items():
-            rankings = all_rankings[start : start + len(queries)]
-            start += len(queries)
-            for measure in judged.measures:
-                values = [MEASURES[measure](r, q.gains) for r, q in zip(rankings, queries, strict=True)]
+        for measure in judged.measures:
+            for group, values in values_by_group(judged, all_rankings, measure).items():
                 untrained = None if group.endswith(SUFFIX) else judged.baselines.get(f"{channel}/{measure}")
-                if values:
-                    found[f"{group}/{channel}/{measure}"] = _figure(values, untrained)
+                found[f"{group}/{channel}/{measure}"] = figure(values, untrained)
         overlaps = _overlaps(judged, all_rankings)
         if overlaps:
-            found[f"{judged.name}/{channel}/{TWINS}"] = _figure(overlaps)
+            found[f"{judged.name}/{channel}/{TWINS}"] = figure(overlaps)
     return found
+
+
+def values_by_group(
+    judged: EvaluationSet, all_rankings: Sequence[Sequence[str]], measure: str
+) -> dict[str, list[float]]:
+    """The measure of each query, by group; groups without queries are left out."""
+    values = [MEASURES[measure](r, q.gains) for r, q in zip(all_rankings, judged.queries, strict=True)]
+    found, start = dict[str, list[float]](), 0
+    for group, queries in judged.groups.items():
+        found[group] = values[start : start + len(queries)]
+        start += len(queries)
+    return {group: part for group, part in found.items() if part}
 
 
 def _overlaps(judged: EvaluationSet, rankings: Sequence[Sequence[str]]) -> list[float]:
@@ -49,6 +56,7 @@ def _overlaps(judged: EvaluationSet, rankings: Sequence[Sequence[str]]) -> list[
     return [overlap_at_10(*(by_text[text] for text in sorted(pair))) for pair in pairs if len(pair) == 2]
 
 
-def _figure(values: Sequence[float], baseline: float | None = None) -> Figure:
+def figure(values: Sequence[float], baseline: float | None = None) -> Figure:
+    """The mean of `values` with its interval."""
     low, high = interval(values)
     return Figure(float(np.mean(values)), low, high, len(values), baseline)

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from training.evaluate.figures import Figure
+from training.evaluate.significance import Difference
 
 _WIDTH = 120  # characters, in files and pipes
 
@@ -42,14 +43,32 @@ def table(figures: Mapping[str, Figure]) -> Table:
     return drawn
 
 
+def comparison_table(differences: Mapping[str, Difference]) -> Table:
+    """One row per comparison: both means, their difference, its interval and p."""
+    heads = ("paired over queries", "ours", "other", "difference", "95 % interval", "p")
+    drawn = Table(*(Column(head, no_wrap=True) for head in heads), title="comparisons")
+    for name, found in differences.items():
+        drawn.add_row(
+            name,
+            f"{found.value:.4f}",
+            f"{found.other:.4f}",
+            f"{found.difference:+.4f}",
+            f"{found.low:+.3f} – {found.high:+.3f}",
+            f"{found.p:.4f}",
+        )
+    return drawn
+
+
 def write(
     path: Path,
     figures: Mapping[str, Figure],
     settings: Mapping[str, object],
     baselines: Mapping[str, float],
+    more: Mapping[str, object] | None = None,
 ) -> None:
-    """Write the figures as JSON, complete or not at all."""
+    """Write the figures, and `more` beside them, as JSON: complete or not at all."""
     record = {
+        **(more or {}),
         "figures": {name: figure.value for name, figure in figures.items()},
         "intervals": {name: [figure.low, figure.high] for name, figure in figures.items()},
         "queries": {name: figure.queries for name, figure in figures.items()},

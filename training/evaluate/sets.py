@@ -27,6 +27,8 @@ class EvaluationSet:
     measures: Sequence[str]
     # "<channel>/<measure>" → figure of a system in which nothing was trained
     baselines: Mapping[str, float] = field(default_factory=dict)
+    # whether weights were looked at on its queries: it is then compared with an untrained system on them
+    examined: bool = False
 
     @property
     def queries(self) -> list[JudgedQuery]:
