@@ -11,9 +11,10 @@ from aisle.catalog.v1.product_pb2 import Product
 from aisle.catalog.v1.serving_pb2 import ModelVersion
 from services.retrieval import feedback, fusion
 from services.retrieval.answer import Retrieved
+from services.retrieval.asking import Ask, LexicalMatch
 from services.retrieval.collaborative import CollaborativeModel, Vectors
 from services.retrieval.collaborative_rows import CollaborativeRows
-from services.retrieval.finding import Ask, Finder, LexicalMatch
+from services.retrieval.finding import Finder
 from services.retrieval.fusion import Scores, Spread
 from services.retrieval.locking import ReadWriteLock
 from services.retrieval.popularity import popularity
@@ -58,9 +59,9 @@ class CatalogIndex:
     ) -> None:
         self.dimension = dimension
         self._collaborative = collaborative
-        self._collaborative_rows = CollaborativeRows(collaborative) if collaborative else None
         self._lock = ReadWriteLock()
-        self._rows = CatalogRows(dimension, self._lock, exact_rows)
+        known = CollaborativeRows(collaborative) if collaborative else None
+        self._rows = CatalogRows(dimension, self._lock, exact_rows, known)
         self._finder = Finder(self._rows, lexical_weight, feedback_weight)
         self._query_words = words or QueryWords()
         self.vocabulary = Vocabulary()
@@ -242,9 +243,8 @@ class CatalogIndex:
     ) -> Ask:
         if allowed is not None and allowed.shape != (len(self),):
             raise ValueError(f"allowed must be [{len(self)}], got {list(allowed.shape)}")
-        collaborative = None
-        if user is not None and self._collaborative_rows is not None:
-            collaborative = self._collaborative_rows.scores(user, len(self), self._state, self._rows.row)
+        known = self._rows.collaborative
+        collaborative = known.scores(user, len(self)) if user is not None and known is not None else None
         return Ask(limit, history_ids, allowed, wish, collaborative)
 
     def _delete(self, product_id: str) -> bool:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from aisle.catalog.v1.columns_pb2 import ProductColumns
 from aisle.catalog.v1.product_pb2 import Product
+from services.retrieval.collaborative_rows import CollaborativeRows
 from services.retrieval.columns import ColumnStore
 from services.retrieval.fusion import Rows
 from services.retrieval.lexical import LexicalIndex, Places
@@ -43,11 +44,16 @@ class CatalogRows:
     """
 
     def __init__(
-        self, dimension: int, lock: ReadWriteLock | None = None, exact_rows: int = EXACT_ROWS
+        self,
+        dimension: int,
+        lock: ReadWriteLock | None = None,
+        exact_rows: int = EXACT_ROWS,
+        collaborative: CollaborativeRows | None = None,
     ) -> None:
         self.vectors = VectorIndex(dimension, lock, exact_rows)
         self.lexical = LexicalIndex()
         self.columns = ColumnStore()
+        self.collaborative = collaborative
         self._ids: list[str] = []
         self._products: list[bytes] = []
         self._row_of: dict[str, int] = {}
@@ -71,11 +77,11 @@ class CatalogRows:
         """Return the serialised products of `rows`."""
         return [self._products[row] for row in rows.tolist()]
 
-    def take(self, rows: Rows) -> ProductColumns:
-        """Return the columns of `rows`."""
-        if not rows.size:
-            return ProductColumns()
-        return self.columns.take([self._ids[row] for row in rows.tolist()], rows)
+    def fill(self, columns: ProductColumns, rows: Rows) -> None:
+        """Write the columns of `rows` into an empty message."""
+        if rows.size:
+            columns.ids.extend([self._ids[row] for row in rows.tolist()])
+            self.columns.fill(columns, rows)
 
     def embedding_of(self, product: Product) -> NDArray[np.float32] | None:
         """Return the stored embedding of a product whose passage is that of `product`, None without one."""
@@ -102,6 +108,7 @@ class CatalogRows:
         if row == len(self._ids):
             self._ids.append(product.id)
             self._products.append(b"")
+            self._locate(product.id, row)
         self._products[row] = change.packed
         self.vectors.put(row, embedding)
         self.columns.put(row, product)
@@ -121,6 +128,7 @@ class CatalogRows:
         """Remove a product; the last row's product takes its row."""
         row, last = removal.row, len(self._ids) - 1
         del self._row_of[self._ids[row]]
+        self._locate(self._ids[row], None)
         self.lexical.remove_moving(row, removal.terms, removal.places, last, removal.moved)
         self.vectors.remove(row)
         if row != last:
@@ -128,8 +136,13 @@ class CatalogRows:
             self._products[row] = self._products[last]
             self._ids[row] = self._ids[last]
             self._row_of[self._ids[row]] = row
+            self._locate(self._ids[row], row)
         self._ids.pop()
         self._products.pop()
+
+    def _locate(self, product_id: str, row: int | None) -> None:
+        if self.collaborative is not None:
+            self.collaborative.put(product_id, row)
 
     def _terms(self, row: int) -> list[str]:
         return terms_of(lexical_fields(Product.FromString(self._products[row])))
