@@ -42,11 +42,16 @@ class GraphBuilder:
         self._thread: threading.Thread | None = None
         self._stop = threading.Event()
         self._tried_at = 0
+        self.reached = 0  # positions handed to the graph that is being built
+
+    @property
+    def building(self) -> bool:
+        """Whether a graph is being built."""
+        return self._thread is not None and self._thread.is_alive()
 
     def consider(self, positions: Positions) -> None:
         """Start building when enough has changed; call it while holding the lock for writing."""
-        building = self._thread is not None and self._thread.is_alive()
-        if building or self._stop.is_set() or not self._due(positions):
+        if self.building or self._stop.is_set() or not self._due(positions):
             return
         self._tried_at = len(positions)
         self._thread = threading.Thread(
@@ -112,3 +117,4 @@ class GraphBuilder:
                 part = self._embeddings.at(rows[here].astype(np.intp))
             taken.append(here + first)
             yield part
+            self.reached = first + rows.size

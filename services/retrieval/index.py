@@ -99,8 +99,9 @@ class CatalogIndex:
             change = self._rows.change(product)
             with self._lock.write():
                 self._rows.put(change, embedding)
-                self.vocabulary.put(product)
-                self._phrases.put(product)
+                if change.renamed:
+                    self.vocabulary.put(product)
+                    self._phrases.put(product)
                 self._state += 1
 
     def delete(self, ids: Iterable[str]) -> int:
@@ -168,7 +169,7 @@ class CatalogIndex:
         user = self._user_vector(history_ids)
         with self._lock.read():
             ask = self._ask(limit, history_ids, allowed, wish, user)
-            if words is None or words.state != self._state or words.query != query:
+            if words is None or words.state != self._rows.lexical.state or words.query != query:
                 words = self._match_words(query)
             if embedding is None:
                 return self._finder.by_words(words, ask)
@@ -219,7 +220,8 @@ class CatalogIndex:
     def _match_words(self, query: str) -> LexicalMatch:
         start = time.perf_counter()
         scores = self._rows.lexical.scores(self._query_words.synonyms.terms(query), len(self))
-        return LexicalMatch(query, scores, Spread.of(scores), self._state, time.perf_counter() - start)
+        state, seconds = self._rows.lexical.state, time.perf_counter() - start
+        return LexicalMatch(query, scores, Spread.of(scores), state, seconds)
 
     def _popularity(self) -> Scores:
         state, scores = self._popular

@@ -37,6 +37,7 @@ class LexicalIndex:
         self._total_length = 0
         self._damping: NDArray[np.float32] | None = None
         self._saturated: dict[str, NDArray[np.float32]] = {}
+        self.state = 0  # grows with every change: scores of another state are not to be used
 
     def put(self, row: int, terms: Sequence[str]) -> None:
         """Add a document with `terms` (repeated as they occur) at `row`, which must be empty."""
@@ -168,6 +169,7 @@ class LexicalIndex:
         self._total_length += length
         self._damping = None
         self._saturated.clear()
+        self.state += 1
 
     def _resize(self, rows: int) -> None:
         self._rows = max(self._rows, rows)

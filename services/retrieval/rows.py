@@ -19,12 +19,16 @@ from services.retrieval.vectors import EXACT_ROWS, VectorIndex
 
 @dataclass(frozen=True)
 class Change:
-    """A product to be put; `terms` it will have, `replaced` those it has, both None when they are alike."""
+    """A product to be put; `terms` it will have, `replaced` those it has, both None when they are alike.
+
+    `renamed`: whether what it is called, or how many rate it, is new: what spelling and suggestions read.
+    """
 
     product: Product
     packed: bytes
     replaced: list[str] | None
     terms: list[str] | None
+    renamed: bool
 
 
 @dataclass(frozen=True)
@@ -96,10 +100,12 @@ class CatalogRows:
         row = self._row_of.get(product.id)
         fields = lexical_fields(product)
         if row is None:
-            return Change(product, product.SerializeToString(), None, terms_of(fields))
-        old = lexical_fields(Product.FromString(self._products[row]))
-        words = (None, None) if old == fields else (terms_of(old), terms_of(fields))
-        return Change(product, product.SerializeToString(), *words)
+            return Change(product, product.SerializeToString(), None, terms_of(fields), renamed=True)
+        held = Product.FromString(self._products[row])
+        old = lexical_fields(held)
+        replaced, terms = (None, None) if old == fields else (terms_of(old), terms_of(fields))
+        renamed = _naming(held) != _naming(product)
+        return Change(product, product.SerializeToString(), replaced, terms, renamed)
 
     def put(self, change: Change, embedding: NDArray[np.float32]) -> None:
         """Store a product under its id with its embedding, float32 [dimension]."""
@@ -146,3 +152,8 @@ class CatalogRows:
 
     def _terms(self, row: int) -> list[str]:
         return terms_of(lexical_fields(Product.FromString(self._products[row])))
+
+
+def _naming(product: Product) -> tuple[object, ...]:
+    attributes = {key: list(texts.values) for key, texts in product.attributes.items()}
+    return dict(product.title), product.brand, list(product.category_path), attributes, product.review_count

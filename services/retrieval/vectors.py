@@ -108,6 +108,11 @@ class VectorIndex:
         """Return a copy of the embeddings of `rows`: float32 [len(rows), dimension]."""
         return self._matrix[rows]
 
+    @property
+    def progress(self) -> tuple[bool, int]:
+        """Whether a graph is being built, and how many embeddings it has taken in, deleted ones included."""
+        return self._builder.building, self._builder.reached
+
     def settle(self) -> None:
         """Wait until no graph is being built; for loading and measuring, never while holding the lock."""
         self._builder.join()
