@@ -16,6 +16,8 @@ from services.retrieval.vectors import VectorIndex
 
 _LOADED_AT_ONCE = 1_000
 _UPSERTS_PER_SECOND = 200
+_RETITLED_EVERY = 10
+_SHOWN_EVERY_SECONDS = 0.1
 LIMIT = 200
 
 
@@ -30,7 +32,7 @@ def built(searched: SearchSet) -> tuple[CatalogIndex, dict[str, float]]:
             index.upsert(searched.products[first:end], searched.embeddings[first:end])
             bar.update(end - first)
     loaded = time.perf_counter() - start
-    index.settle()
+    _settled(index.vectors)
     seconds = time.perf_counter() - start
     return index, {
         "load_seconds": round(loaded, 2),
@@ -45,9 +47,18 @@ def built_dense(searched: SearchSet) -> tuple[VectorIndex, dict[str, float]]:
     index = VectorIndex(searched.embeddings.shape[1])
     for row, embedding in enumerate(tqdm(searched.embeddings, desc="ours: loading", leave=False)):
         index.put(row, embedding)
-    index.settle()
+    _settled(index)
     seconds = round(time.perf_counter() - start, 2)
     return index, {"build_seconds": seconds, "rss_mb": round(resident_mb() - before, 1)}
+
+
+def _settled(vectors: VectorIndex) -> None:
+    """Wait until no graph is being built, and show how far it is."""
+    with tqdm(total=len(vectors), desc="ours: building the graph", unit="product", leave=False) as bar:
+        while vectors.progress[0]:
+            bar.update(vectors.progress[1] - bar.n)
+            time.sleep(_SHOWN_EVERY_SECONDS)
+    vectors.settle()
 
 
 def dense(index: VectorIndex, searched: SearchSet, count: int) -> Find:
@@ -74,7 +85,8 @@ def fused(index: CatalogIndex, searched: SearchSet) -> Find:
 
 
 def during_upserts(index: CatalogIndex, searched: SearchSet, rounds: int) -> tuple[Figures, Figures]:
-    """Fused searches without and with 200 upserts a second of changed prices beside them."""
+    """Fused searches without and with 200 upserts a second beside them: new prices, of each tenth product a
+    new title and embedding too."""
     queries = len(searched.texts)
 
     def find(number: int) -> Sequence[int]:
@@ -121,7 +133,11 @@ class _Writing(threading.Thread):
             changed = Product()
             changed.CopyFrom(self._searched.products[row])
             changed.price.amount += self._written % 10
-            self._index.upsert([changed], self._searched.embeddings[row][None])
+            source = row
+            if self._written % _RETITLED_EVERY == 0:
+                source = int(random.integers(len(self._searched.products)))
+                changed.title["en"] += f" edition {self._written}"
+            self._index.upsert([changed], self._searched.embeddings[source][None])
             self._written += 1
             due = start + self._written / _UPSERTS_PER_SECOND
             self._done.wait(max(0.0, due - time.perf_counter()))

@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 
 import faiss
+import numpy as np
 
-from bench.retrieval import ours, peers
+from bench.retrieval import narrowed, ours, peers
 from bench.retrieval.measuring import Figures, recall, timed
 from bench.retrieval.sets import SearchSet
+from services.retrieval.index import CatalogIndex
 
 _NEAREST = 100
 _MILVUS_PRODUCTS = 10_000  # it walks every row in Python: more take minutes to load and .2 s a search
@@ -65,9 +67,18 @@ def _ours(searched: SearchSet, truth: list[list[int]], hnsw: faiss.Index) -> Ite
             {"agreement@200": ours.agreement(index, searched, found)},
             {"p50_over_faiss_lexical": round(median_over, 4), "p99_over_faiss_lexical": round(over, 4)},
         )
+        yield from _narrowed(index, searched)
         yield from ours.during_upserts(index, searched, _ROUNDS)
     finally:
         index.close()
+
+
+def _narrowed(index: CatalogIndex, searched: SearchSet) -> Iterator[Figures]:
+    finds = {name: narrowed.narrowed(index, searched, *wish) for name, wish in narrowed.WISHES.items()}
+    finds |= {"for-user": narrowed.for_user(index, searched), "suggest": narrowed.suggested(index, searched)}
+    for name, find in finds.items():
+        figures, found = timed(f"ours-{name}", find, len(searched.queries))
+        yield _with(figures, {"found": round(float(np.mean([len(each) for each in found])), 1)})
 
 
 def _milvus(searched: SearchSet, truth: list[list[int]]) -> Iterator[Figures]:

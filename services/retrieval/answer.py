@@ -59,14 +59,15 @@ class Channel:
         """Return this channel of the whole catalogue as one of a pool of `rows`."""
         return replace(self, scores=self.scores[rows])
 
-    def column(self, places: Rows) -> ChannelColumn:
-        """Return the channel's scores and ranks at `places` of the pool, 0 where it found none."""
+    def fill(self, column: ChannelColumn, places: Rows) -> None:
+        """Write the channel's scores and ranks at `places` of the pool into an empty message.
+
+        They are 0 where it found none.
+        """
         scores = self.scores[places]
-        return ChannelColumn(
-            channel=self.name,
-            scores=np.where(scores > self.floor, scores, 0).tolist(),
-            ranks=fusion.ranks(self.scores, places, self.floor).tolist(),
-        )
+        column.channel = self.name
+        column.scores.extend(np.where(scores > self.floor, scores, 0).tolist())
+        column.ranks.extend(fusion.ranks(self.scores, places, self.floor).tolist())
 
 
 @dataclass(frozen=True)
@@ -79,13 +80,13 @@ class Pool:
 
     def candidates(self, catalog: CatalogRows, places: Rows, history: Rows) -> Candidates:
         """Return the candidates at `places` of the pool, best first."""
-        rows = self.rows[places]
-        return Candidates(
-            products=catalog.take(rows),
-            fused_scores=self.fused[places].tolist(),
-            channels=[channel.column(places) for channel in self.channels],
-            history_affinities=_affinities(catalog, rows, history).tolist(),
-        )
+        rows, candidates = self.rows[places], Candidates()
+        catalog.fill(candidates.products, rows)
+        candidates.fused_scores.extend(self.fused[places].tolist())
+        for channel in self.channels:
+            channel.fill(candidates.channels.add(), places)
+        candidates.history_affinities.extend(_affinities(catalog, rows, history).tolist())
+        return candidates
 
 
 def _affinities(catalog: CatalogRows, rows: Rows, history: Rows) -> Scores:

@@ -42,10 +42,11 @@ class GraphBuilder:
         self._thread: threading.Thread | None = None
         self._stop = threading.Event()
         self._tried_at = 0
+        self.reached = 0  # positions handed to the graph that is being built
 
     @property
     def building(self) -> bool:
-        """Whether a build is going on."""
+        """Whether a graph is being built."""
         return self._thread is not None and self._thread.is_alive()
 
     def consider(self, positions: Positions) -> None:
@@ -116,3 +117,4 @@ class GraphBuilder:
                 part = self._embeddings.at(rows[here].astype(np.intp))
             taken.append(here + first)
             yield part
+            self.reached = first + rows.size

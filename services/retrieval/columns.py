@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from aisle.catalog.v1.columns_pb2 import ProductColumns
+from aisle.catalog.v1.columns_pb2 import DictionaryColumn, ProductColumns
 from aisle.catalog.v1.product_pb2 import Availability, Product
 from services.retrieval.values import ValuesColumn
 
@@ -66,22 +66,21 @@ class ColumnStore:
         for column in self._columns():
             column.move(source, target)
 
-    def take(self, ids: list[str], rows: NDArray[np.intp]) -> ProductColumns:
-        """Return the columns of `rows`, whose product ids are `ids`."""
+    def fill(self, columns: ProductColumns, rows: NDArray[np.intp]) -> None:
+        """Write the columns of `rows`, all but the ids, into an empty message: a copy of it costs more."""
         numbers = self._numbers[rows]
-        attributes = {key: column.take(rows) for key, column in self._attributes.items()}
-        return ProductColumns(
-            ids=ids,
-            prices=numbers["price"].tolist(),
-            ratings=numbers["rating"].tolist(),
-            review_counts=numbers["review_count"].tolist(),
-            positive_review_shares=numbers["positive_review_share"].tolist(),
-            create_seconds=numbers["create_seconds"].tolist(),
-            available=numbers["available"].tolist(),
-            brands=self._brands.take(rows),
-            categories=self._categories.take(rows),
-            attributes={key: column for key, column in attributes.items() if column.values},
-        )
+        columns.prices.extend(numbers["price"].tolist())
+        columns.ratings.extend(numbers["rating"].tolist())
+        columns.review_counts.extend(numbers["review_count"].tolist())
+        columns.positive_review_shares.extend(numbers["positive_review_share"].tolist())
+        columns.create_seconds.extend(numbers["create_seconds"].tolist())
+        columns.available.extend(numbers["available"].tolist())
+        _fill(columns.brands, *self._brands.dictionary(rows))
+        _fill(columns.categories, *self._categories.dictionary(rows))
+        for key, column in self._attributes.items():
+            texts, places = column.dictionary(rows)
+            if texts:
+                _fill(columns.attributes[key], texts, places)
 
     def numbers(self, rows: int) -> NDArray[np.void]:
         """Return the numeric columns of rows 0 … `rows` − 1 as one structured array [rows]."""
@@ -124,3 +123,8 @@ class ColumnStore:
         yield from self._levels
         yield from self._attributes.values()
         yield from self._others.values()
+
+
+def _fill(column: DictionaryColumn, texts: list[str], places: list[int]) -> None:
+    column.values.extend(texts)
+    column.indices.extend(places)

@@ -33,6 +33,8 @@ def conditions_of(tree: Filter | None, catalog: CatalogRows) -> list[Condition]:
 
 
 def meeting(mask: Mask, conditions: Sequence[Condition]) -> Mask:
-    """Return which rows of `mask`, bool [n], meet all conditions."""
+    """Return which rows of `mask`, bool [n], meet all conditions; `mask` itself when there are none."""
+    if not conditions:
+        return mask
     met: Mask = np.logical_and.reduce([mask, *(each.mask for each in conditions)])
     return met

@@ -5,80 +5,40 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from aisle.catalog.v1.columns_pb2 import ProductColumns
 from aisle.catalog.v1.matches_pb2 import EmptyReason
-from services.retrieval import feedback, fusion, recommendation
+from services.retrieval import fusion, recommendation
 from services.retrieval.answer import Channel, Pool, Retrieved
-from services.retrieval.collaborative_rows import COLLABORATIVE
-from services.retrieval.conditions import conditions_of, meeting
-from services.retrieval.fusion import Rows, Scores, Spread
+from services.retrieval.asking import Ask, LexicalMatch
+from services.retrieval.conditions import Condition, conditions_of, meeting
+from services.retrieval.fusion import Rows, Scores
 from services.retrieval.history import taste
+from services.retrieval.inner_products import Vectors
 from services.retrieval.matching import DEPTH, Cuts, matches_by_words
+from services.retrieval.narrowing import looked_at
 from services.retrieval.rows import CatalogRows
-from services.retrieval.selection import EVERYTHING, Selected, Selection, select
+from services.retrieval.scoring import Scorer
+from services.retrieval.selection import Selected, groups_of, select
 from services.retrieval.values import Mask
+from services.retrieval.variants import collapse
 
 # Each channel gives this many times the limit: at twice, .97 of the best 200 of 100,000 products are those
 # that fusing the scores of all of them gives.
 _DEPTH = 2
+# So many rows are scored one and all for a filter or facets, in 12 ms; of more, the counts are lower bounds.
+_MOST_LOOKED_AT = 250_000
 _NO_ROWS: Rows = np.zeros(0, np.intp)
+_NO_SCORES: Scores = np.zeros(0, np.float32)
 
 
 @dataclass(frozen=True)
-class LexicalMatch:
-    """A query's BM25 scores, float32 [n], their spread, and the state of the index they were computed on.
-
-    `emphasis`: what the lexical weight is multiplied by for this query, as `weighting` tells.
-    """
-
-    query: str
-    scores: Scores
-    spread: Spread
-    emphasis: float
-    state: int
-    seconds: float
-
-    @property
-    def channel(self) -> Channel:
-        """The channel of all rows."""
-        return Channel("lexical", self.scores, floor=0.0)
-
-
-@dataclass(frozen=True)
-class Ask:
-    """What every search has in common.
-
-    `limit` candidates are wanted; `history_ids` are the user's products, newest first; only rows of
-    `allowed`, bool [n], are answered with, and of those only what `wish` lets through. `collaborative`,
-    float32 [n], is what users with such a history turned to next, −inf for unknown products; None when
-    nothing is known of that.
-    """
-
-    limit: int = 200
-    history_ids: Sequence[str] = ()
-    allowed: Mask | None = None
-    wish: Selection = EVERYTHING
-    collaborative: Scores | None = None
-
-    @property
-    def beside(self) -> list[Channel]:
-        """What is told of the user's next products beside the channels that find by query, of all rows."""
-        return [] if self.collaborative is None else [Channel(COLLABORATIVE, self.collaborative)]
-
-    @property
-    def narrows(self) -> bool:
-        """Whether the best candidates alone would not do: others take the places of those left out."""
-        return self.allowed is not None or self.wish.filter is not None or bool(self.wish.facets)
-
-
-@dataclass(frozen=True)
-class _Scored:
-    """A pool of a query's rows, and the standardised dense scores of it, float32 [pool]."""
+class _Matches:
+    """The scored pool, which rows match, bool [n], and how many more may that were not scored."""
 
     pool: Pool
-    lexical: Scores
-    dense: Scores
+    mask: Mask
+    unseen: int
 
 
 class Finder:
@@ -86,33 +46,26 @@ class Finder:
 
     def __init__(self, rows: CatalogRows, lexical_weight: float, feedback_weight: float) -> None:
         self._rows = rows
-        self._lexical_weight = lexical_weight
-        self._feedback_weight = feedback_weight
+        self._scorer = Scorer(rows, lexical_weight, feedback_weight)
 
     def by_meaning(
-        self, words: LexicalMatch, embedding: NDArray[np.float32], ask: Ask, also: Sequence[str] = ()
+        self, words: LexicalMatch, embedding: Vectors, ask: Ask, also: Sequence[str] = ()
     ) -> Retrieved:
         """Return the best products by words and meaning; those in `also` follow wherever they rank."""
         start = time.perf_counter()
-        n, shown = len(self._rows), self._rows.known(also)
+        shown = self._rows.known(also)
         conditions = conditions_of(ask.wish.filter, self._rows)
-        rows = self._pooled(embedding, max(ask.limit, DEPTH), [words.channel], None, shown)
-        scored = self._score(words, embedding, rows, ask)
-        cuts = Cuts.of(words.scores, scored.dense, scored.pool.fused, ask.limit)
-        if ask.narrows and rows.size < n:
-            scored = self._score(words, embedding, np.arange(n), ask)
-        dense_seconds = time.perf_counter() - start
-        pool, matching = scored.pool, cuts.by_words(words.scores)
-        matching[pool.rows] = cuts.matching(scored.lexical, scored.dense, pool.fused)
-        unseen = n - int(np.count_nonzero(matching)) if pool.rows.size < n else 0
+        allowed = _both(np.ones(len(self._rows), np.bool_), ask.allowed)
+        matches = self._matches(words, embedding, ask, shown=shown, allowed=allowed, conditions=conditions)
+        pool, dense_seconds = matches.pool, time.perf_counter() - start
         selected = select(
             self._rows,
             ask.wish,
             conditions,
-            _both(matching, ask.allowed),
-            self._spread_out(pool),
-            beside=_both(np.ones(n, np.bool_), ask.allowed),
-            unseen=unseen,
+            _both(matches.mask, ask.allowed),
+            self._spread_out(pool, ask),
+            beside=allowed,
+            unseen=matches.unseen,
         )
         places = _best_of(np.flatnonzero(selected.kept[pool.rows]), pool.fused, ask.limit)
         if places.size < ask.limit:
@@ -122,7 +75,7 @@ class Finder:
         answer = self._answer(pool, places, ask, selected)
         fuse_seconds = time.perf_counter() - start - dense_seconds
         seconds = {"lexical": words.seconds, "dense": dense_seconds, "fuse": fuse_seconds}
-        return replace(answer, seconds=seconds, lexical_weight=self._lexical_weight * words.emphasis)
+        return replace(answer, seconds=seconds, lexical_weight=self._scorer.lexical_weight(words))
 
     def by_words(self, words: LexicalMatch, ask: Ask) -> Retrieved:
         """Return the best products by words alone."""
@@ -137,7 +90,7 @@ class Finder:
             ask.wish,
             conditions,
             _both(matches_by_words(words.scores, ask.limit), ask.allowed),
-            self._spread_out(pool),
+            self._spread_out(pool, ask),
             nothing=EmptyReason.EMPTY_REASON_NO_KNOWN_WORD,
         )
         places = _best_of(np.flatnonzero(selected.kept[rows]), fused, ask.limit)
@@ -152,9 +105,9 @@ class Finder:
         embedding = self._rows.vectors.at(np.array([row]))[0]
         within = meeting(others, conditions) if ask.narrows else None
         rows = self._pooled(embedding, ask.limit + 1, [], within)
-        dense, spread = self._dense(embedding, rows)
+        dense, spread = self._scorer.dense(embedding, rows)
         pool = Pool(rows, fusion.standardise(dense, spread), [Channel("dense", dense)])
-        selected = select(self._rows, ask.wish, conditions, others, self._spread_out(pool))
+        selected = select(self._rows, ask.wish, conditions, others, self._spread_out(pool, ask))
         places = _best_of(np.flatnonzero(selected.kept[rows]), pool.fused, ask.limit)
         seconds = {"dense": time.perf_counter() - start}
         return replace(self._answer(pool, places, ask, selected), seconds=seconds)
@@ -174,7 +127,7 @@ class Finder:
             fresh,
         ]
         pool = self._recommended(whole, history, meeting(buyable, conditions), ask.limit)
-        selected = select(self._rows, ask.wish, conditions, buyable, self._spread_out(pool))
+        selected = select(self._rows, ask.wish, conditions, buyable, self._spread_out(pool, ask))
         seconds = {"channels": time.perf_counter() - start}
         kept = np.flatnonzero(selected.kept[pool.rows])
         places = recommendation.choose(kept, pool.fused, fresh.pooled(pool.rows), ask.limit)
@@ -188,34 +141,51 @@ class Finder:
         else:
             embedding = taste(self._rows.vectors.at(history))
             rows = self._pooled(embedding, limit, whole, within)
-            dense, spread = self._dense(embedding, rows)
+            dense, spread = self._scorer.dense(embedding, rows)
             channels = [channel.pooled(rows) for channel in whole]
             channels.insert(1, Channel("dense", dense, spread=spread))
         return Pool(rows, recommendation.fuse(channels), channels)
 
-    def _score(self, words: LexicalMatch, embedding: NDArray[np.float32], rows: Rows, ask: Ask) -> _Scored:
-        dense, spread = self._dense(embedding, rows)
-        lexical = words.scores[rows]
-        weight = self._lexical_weight * words.emphasis
-        fused = fusion.fuse(dense, lexical, weight, (spread, words.spread))
-        fused = self._fed_back(fused, rows)
-        beside = [channel.pooled(rows) for channel in ask.beside]
-        channels = [words.channel.pooled(rows), Channel("dense", dense), *beside]
-        return _Scored(Pool(rows, fused, channels), lexical, fusion.standardise(dense, spread))
+    def _matches(
+        self,
+        words: LexicalMatch,
+        embedding: Vectors,
+        ask: Ask,
+        *,
+        shown: Rows,
+        allowed: Mask,
+        conditions: Sequence[Condition],
+    ) -> _Matches:
+        """Score the best of the whole catalogue, `shown`, and what a filter or facets look at beside."""
+        depth = max(ask.limit, DEPTH)
+        rows = self._pooled(embedding, depth, [words.channel], None, shown)
+        scored = self._scorer.score(words, embedding, rows, ask.beside)
+        cuts = Cuts.of(words.scores, scored.dense, scored.pool.fused, ask.limit)
+        mask, hidden = cuts.by_words(words.scores), allowed.copy()
+        if ask.narrows and rows.size < len(self._rows):
+            passing, hidden = meeting(allowed, conditions), looked_at(allowed, conditions, ask.wish.facets)
+            rough = self._scorer.rough(words, embedding, self._looked_over(embedding, passing, hidden, depth))
+            mask[rough.rows] |= cuts.by_meaning(rough.dense.scores)
+            hidden[rough.rows] = False
+            groups = groups_of(self._rows, ask.wish)
+            heads = passing if groups is None else collapse(passing, rough.spread_out(len(passing)), groups)
+            best = _best_rows(rough.channels, _DEPTH * depth, np.flatnonzero(heads[rough.rows]))
+            rows = _united(rows, rough.rows[best])
+            scored = self._scorer.score(words, embedding, rows, ask.beside, scored.towards)
+        mask[scored.pool.rows] = cuts.matching(scored.lexical, scored.dense, scored.pool.fused)
+        hidden[scored.pool.rows] = False
+        return _Matches(scored.pool, mask, int(np.count_nonzero(hidden & ~mask)))
 
-    def _fed_back(self, fused: Scores, rows: Rows) -> Scores:
-        """Return the fused scores of `rows`, float32 [pool], with what the best of them say of the others."""
-        if not self._feedback_weight or not fused.size:
-            return fused
-        best, vectors = fusion.best(fused, feedback.BEST), self._rows.vectors
-        towards = feedback.direction(vectors.at(rows[best]), fused[best], vectors.mean())
-        near = fusion.standardise(*self._dense(towards, rows))
-        fed_back: Scores = fused + np.float32(self._feedback_weight) * near
-        return fed_back
+    def _looked_over(self, embedding: Vectors, passing: Mask, looked: Mask, depth: int) -> Rows:
+        """Return all rows of `looked`, or where they are too many, those of `passing` that are nearest."""
+        rows = np.flatnonzero(looked)
+        if rows.size > _MOST_LOOKED_AT and passing.any():
+            return self._rows.vectors.nearest(embedding, _DEPTH * depth, passing)
+        return rows
 
     def _pooled(
         self,
-        embedding: NDArray[np.float32],
+        embedding: Vectors,
         limit: int,
         others: Sequence[Channel],
         allowed: Mask | None,
@@ -225,20 +195,17 @@ class Finder:
         rows = self._rows.vectors.nearest(embedding, _DEPTH * limit, allowed)
         complete = len(self._rows) if allowed is None else int(np.count_nonzero(allowed))
         if rows.size < complete:
-            for channel in others:
-                scores = channel.scores if allowed is None else np.where(allowed, channel.scores, -np.inf)
-                best = fusion.best(scores, _DEPTH * limit)
-                rows = _united(rows, best[scores[best] > channel.floor])
+            within = np.flatnonzero(allowed) if allowed is not None else None
+            rows = _united(rows, _best_rows(others, _DEPTH * limit, within))
         return _united(rows, also) if also.size else rows
 
-    def _dense(self, embedding: NDArray[np.float32], rows: Rows) -> tuple[Scores, Spread]:
-        """Return the exact scores of `rows` and the spread of all rows'."""
-        scores = self._rows.vectors.scores(embedding, rows)
-        complete = rows.size == len(self._rows)
-        return scores, Spread.of(scores) if complete else self._rows.vectors.spread(embedding)
+    def _spread_out(self, pool: Pool, ask: Ask) -> Scores:
+        """Return the fused scores of all rows, float32 [n], −inf where they were not computed.
 
-    def _spread_out(self, pool: Pool) -> Scores:
-        """Return the fused scores of all rows, float32 [n], −inf where they were not computed."""
+        Only variants are chosen among by them: without such a wish there are none.
+        """
+        if not ask.wish.collapse_variants:
+            return _NO_SCORES
         scores = np.full(len(self._rows), -np.inf, np.float32)
         scores[pool.rows] = pool.fused
         return scores
@@ -252,11 +219,24 @@ class Finder:
         history = self._rows.known(ask.history_ids)
         found = pool.candidates(self._rows, places, history)
         found.variants.extend(selected.variants(pool.rows[places]))
-        return Retrieved(found, self._rows.take(history), selected)
+        known = ProductColumns()
+        self._rows.fill(known, history)
+        return Retrieved(found, known, selected)
 
 
 def _both(mask: Mask, allowed: Mask | None) -> Mask:
     return mask if allowed is None else mask & allowed
+
+
+def _best_rows(channels: Sequence[Channel], count: int, rows: Rows | None = None) -> Rows:
+    """Return the `count` best rows that each channel of all rows finds among `rows`, in ascending order."""
+    found = _NO_ROWS
+    for channel in channels:
+        pooled = channel if rows is None else channel.pooled(rows)
+        best = fusion.best(pooled.scores, count)
+        best = best[pooled.scores[best] > channel.floor]
+        found = _united(found, best if rows is None else rows[best])
+    return found
 
 
 def _united(rows: Rows, others: Rows) -> Rows:

@@ -12,9 +12,10 @@ from aisle.catalog.v1.product_pb2 import Product
 from aisle.catalog.v1.serving_pb2 import ModelVersion
 from services.retrieval import feedback, fusion
 from services.retrieval.answer import Retrieved
+from services.retrieval.asking import Ask, LexicalMatch
 from services.retrieval.collaborative import CollaborativeModel, Vectors
 from services.retrieval.collaborative_rows import CollaborativeRows
-from services.retrieval.finding import Ask, Finder, LexicalMatch
+from services.retrieval.finding import Finder
 from services.retrieval.fusion import Scores, Spread
 from services.retrieval.locking import ReadWriteLock
 from services.retrieval.popularity import popularity
@@ -71,11 +72,11 @@ class CatalogIndex:
         """Index what is `held`, of embeddings of the same width; nothing yet when that is None."""
         self.dimension = dimension
         self._collaborative = collaborative
-        self._collaborative_rows = CollaborativeRows(collaborative) if collaborative else None
         self._lock = ReadWriteLock()
         self.held = held or Held(CatalogRows(dimension, exact_rows), Vocabulary(), PhraseTable())
         self._rows = self.held.rows
         self._rows.vectors.share(self._lock)
+        self._rows.follow(CollaborativeRows(collaborative) if collaborative else None)
         self._finder = Finder(self._rows, lexical_weight, feedback_weight)
         self._query_words = words or QueryWords()
         self.vocabulary = self.held.vocabulary
@@ -118,8 +119,9 @@ class CatalogIndex:
             change = self._rows.change(product)
             with self._lock.write():
                 self._rows.put(change, embedding)
-                self.vocabulary.put(product)
-                self._phrases.put(product)
+                if change.renamed:
+                    self.vocabulary.put(product)
+                    self._phrases.put(product)
                 self._state += 1
 
     def delete(self, ids: Iterable[str]) -> int:
@@ -187,7 +189,7 @@ class CatalogIndex:
         user = self._user_vector(history_ids)
         with self._lock.read():
             ask = self._ask(limit, history_ids, allowed, wish, user)
-            if words is None or words.state != self._state or words.query != query:
+            if words is None or words.state != self._rows.lexical.state or words.query != query:
                 words = self._match_words(query)
             if embedding is None:
                 return self._finder.by_words(words, ask)
@@ -241,7 +243,7 @@ class CatalogIndex:
         scores = lexical.scores(terms, len(self))
         spread, naming = Spread.of(scores), naming_share(terms, lexical.documents, len(self))
         strength = emphasis(spread.deviation, naming)
-        return LexicalMatch(query, scores, spread, strength, self._state, time.perf_counter() - start)
+        return LexicalMatch(query, scores, spread, strength, lexical.state, time.perf_counter() - start)
 
     def _popularity(self) -> Scores:
         state, scores = self._popular
@@ -265,9 +267,8 @@ class CatalogIndex:
     ) -> Ask:
         if allowed is not None and allowed.shape != (len(self),):
             raise ValueError(f"allowed must be [{len(self)}], got {list(allowed.shape)}")
-        collaborative = None
-        if user is not None and self._collaborative_rows is not None:
-            collaborative = self._collaborative_rows.scores(user, len(self), self._state, self._rows.row)
+        known = self._rows.collaborative
+        collaborative = known.scores(user, len(self)) if user is not None and known is not None else None
         return Ask(limit, history_ids, allowed, wish, collaborative)
 
     def _delete(self, product_id: str) -> bool:

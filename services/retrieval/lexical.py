@@ -38,6 +38,7 @@ class LexicalIndex:
         self._total_length = 0
         self._damping: NDArray[np.float32] | None = None
         self._saturated: dict[str, NDArray[np.float32]] = {}
+        self.state = 0  # grows with every change: scores of another state are not to be used
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_damping": None, "_saturated": {}}
@@ -171,6 +172,7 @@ class LexicalIndex:
         self._total_length += length
         self._damping = None
         self._saturated.clear()
+        self.state += 1
 
     def _resize(self, rows: int) -> None:
         self._rows = max(self._rows, rows)

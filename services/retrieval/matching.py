@@ -48,9 +48,13 @@ class Cuts:
         """Return which rows match by their words alone: bool [n] of float32 [n]."""
         return _reaching(lexical, self.lexical)
 
+    def by_meaning(self, dense: Scores) -> Mask:
+        """Return which rows match by their meaning alone: bool [n] of standardised float32 [n]."""
+        return _reaching(dense, self.dense)
+
     def matching(self, lexical: Scores, dense: Scores, fused: Scores) -> Mask:
         """Return which rows match: bool [n] of float32 [n] each."""
-        near = self.by_words(lexical) | _reaching(dense, self.dense)
+        near = self.by_words(lexical) | self.by_meaning(dense)
         mask: Mask = near | (fused >= np.float32(self.fused))
         return mask
 
@@ -68,5 +72,5 @@ def _share(scores: Scores, share: float) -> float:
 
 
 def _reaching(scores: Scores, least: float) -> Mask:
-    near: Mask = (scores >= np.float32(least)) & (scores > 0)
-    return near
+    near: Mask = scores >= np.float32(least)
+    return near if least > 0 else near & (scores > 0)

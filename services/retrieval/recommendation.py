@@ -55,12 +55,15 @@ def choose(allowed: Rows, fused: Scores, fresh: Channel, limit: int) -> Rows:
 
     New are those that `fresh` finds; of those that are not among the best, the best take the last places.
     """
-    ordered = allowed[fusion.best(fused[allowed], allowed.size)]
-    new = fresh.scores[ordered] > fresh.floor
-    chosen, others = ordered[:limit], ordered[limit:]
-    wanted = max(int(limit * FRESH_SHARE) - int(new[:limit].sum()), 0)
-    newcomers = others[new[limit:]][:wanted]
+    chosen = _best_of(allowed, fused, limit)
+    new = fresh.scores > fresh.floor
+    wanted = max(int(limit * FRESH_SHARE) - int(new[chosen].sum()), 0)
+    newcomers = _best_of(np.setdiff1d(allowed[new[allowed]], chosen), fused, wanted) if wanted else chosen[:0]
     if not newcomers.size:
         return chosen
-    leaving = np.flatnonzero(~new[:limit])[-newcomers.size :]
+    leaving = np.flatnonzero(~new[chosen])[-newcomers.size :]
     return np.concatenate([np.delete(chosen, leaving), newcomers])
+
+
+def _best_of(rows: Rows, scores: Scores, limit: int) -> Rows:
+    return rows[fusion.best(scores[rows], limit)]

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aisle.catalog.v1.columns_pb2 import ProductColumns
 from aisle.catalog.v1.product_pb2 import Product
+from services.retrieval.collaborative_rows import CollaborativeRows
 from services.retrieval.columns import ColumnStore
 from services.retrieval.fusion import Rows
 from services.retrieval.lexical import LexicalIndex, Places
@@ -17,12 +19,16 @@ from services.retrieval.vectors import EXACT_ROWS, VectorIndex
 
 @dataclass(frozen=True)
 class Change:
-    """A product to be put; `terms` it will have, `replaced` those it has, both None when they are alike."""
+    """A product to be put; `terms` it will have, `replaced` those it has, both None when they are alike.
+
+    `renamed`: whether what it is called, or how many rate it, is new: what spelling and suggestions read.
+    """
 
     product: Product
     packed: bytes
     replaced: list[str] | None
     terms: list[str] | None
+    renamed: bool
 
 
 @dataclass(frozen=True)
@@ -45,12 +51,22 @@ class CatalogRows:
         self.vectors = VectorIndex(dimension, exact_rows=exact_rows)
         self.lexical = LexicalIndex()
         self.columns = ColumnStore()
+        self.collaborative: CollaborativeRows | None = None
         self._ids: list[str] = []
         self._products: list[bytes] = []
         self._row_of: dict[str, int] = {}
 
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"collaborative": None}
+
     def __len__(self) -> int:
         return len(self._ids)
+
+    def follow(self, collaborative: CollaborativeRows | None) -> None:
+        """Tell a collaborative model, from now on, which row holds each product."""
+        self.collaborative = collaborative
+        for product_id, row in self._row_of.items():
+            self._locate(product_id, row)
 
     def row(self, product_id: str) -> int | None:
         """Return the row of a product, None when there is no such product."""
@@ -68,11 +84,11 @@ class CatalogRows:
         """Return the serialised products of `rows`."""
         return [self._products[row] for row in rows.tolist()]
 
-    def take(self, rows: Rows) -> ProductColumns:
-        """Return the columns of `rows`."""
-        if not rows.size:
-            return ProductColumns()
-        return self.columns.take([self._ids[row] for row in rows.tolist()], rows)
+    def fill(self, columns: ProductColumns, rows: Rows) -> None:
+        """Write the columns of `rows` into an empty message."""
+        if rows.size:
+            columns.ids.extend([self._ids[row] for row in rows.tolist()])
+            self.columns.fill(columns, rows)
 
     def embedding_of(self, product: Product) -> NDArray[np.float32] | None:
         """Return the stored embedding of a product whose passage is that of `product`, None without one."""
@@ -87,10 +103,12 @@ class CatalogRows:
         row = self._row_of.get(product.id)
         fields = lexical_fields(product)
         if row is None:
-            return Change(product, product.SerializeToString(), None, terms_of(fields))
-        old = lexical_fields(Product.FromString(self._products[row]))
-        words = (None, None) if old == fields else (terms_of(old), terms_of(fields))
-        return Change(product, product.SerializeToString(), *words)
+            return Change(product, product.SerializeToString(), None, terms_of(fields), renamed=True)
+        held = Product.FromString(self._products[row])
+        old = lexical_fields(held)
+        replaced, terms = (None, None) if old == fields else (terms_of(old), terms_of(fields))
+        renamed = _naming(held) != _naming(product)
+        return Change(product, product.SerializeToString(), replaced, terms, renamed)
 
     def put(self, change: Change, embedding: NDArray[np.float32]) -> None:
         """Store a product under its id with its embedding, float32 [dimension]."""
@@ -99,6 +117,7 @@ class CatalogRows:
         if row == len(self._ids):
             self._ids.append(product.id)
             self._products.append(b"")
+            self._locate(product.id, row)
         self._products[row] = change.packed
         self.vectors.put(row, embedding)
         self.columns.put(row, product)
@@ -118,6 +137,7 @@ class CatalogRows:
         """Remove a product; the last row's product takes its row."""
         row, last = removal.row, len(self._ids) - 1
         del self._row_of[self._ids[row]]
+        self._locate(self._ids[row], None)
         self.lexical.remove_moving(row, removal.terms, removal.places, last, removal.moved)
         self.vectors.remove(row)
         if row != last:
@@ -125,8 +145,18 @@ class CatalogRows:
             self._products[row] = self._products[last]
             self._ids[row] = self._ids[last]
             self._row_of[self._ids[row]] = row
+            self._locate(self._ids[row], row)
         self._ids.pop()
         self._products.pop()
 
+    def _locate(self, product_id: str, row: int | None) -> None:
+        if self.collaborative is not None:
+            self.collaborative.put(product_id, row)
+
     def _terms(self, row: int) -> list[str]:
         return terms_of(lexical_fields(Product.FromString(self._products[row])))
+
+
+def _naming(product: Product) -> tuple[object, ...]:
+    attributes = {key: list(texts.values) for key, texts in product.attributes.items()}
+    return dict(product.title), product.brand, list(product.category_path), attributes, product.review_count

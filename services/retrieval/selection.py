@@ -9,9 +9,10 @@ from aisle.catalog.v1.matches_pb2 import Count, Emptiness, EmptyReason, Facet
 from services.retrieval.conditions import Condition, meeting
 from services.retrieval.counting import count
 from services.retrieval.emptiness import why
-from services.retrieval.facets import facet, filtered_field
+from services.retrieval.facets import facet
 from services.retrieval.filters.syntax import Filter
 from services.retrieval.fusion import Rows, Scores
+from services.retrieval.narrowing import but
 from services.retrieval.rows import CatalogRows
 from services.retrieval.values import Codes, Mask
 from services.retrieval.variants import collapse, sizes
@@ -71,7 +72,7 @@ def select(
     `unseen` how many may match beside those in `matching`. Raises InvalidArgument naming `facets` when there
     is no such field.
     """
-    groups = catalog.columns.texts("group").combinations(len(catalog)) if wish.collapse_variants else None
+    groups = groups_of(catalog, wish)
 
     def kept_of(found: Mask) -> Mask:
         return found if groups is None else collapse(found, scores, groups)
@@ -80,7 +81,7 @@ def select(
     kept = kept_of(found)
     facets = []
     for name in wish.facets:
-        rest = [each for each in conditions if each.field != filtered_field(name)]
+        rest = but(conditions, name)
         mask = kept if len(rest) == len(conditions) else kept_of(meeting(matching, rest))
         facets.append(facet(name, wish.facet_limit, catalog, mask, unseen))
     others = (
@@ -93,6 +94,11 @@ def select(
         emptiness = why(matching, conditions, lambda mask: int(kept_of(mask).sum()), nothing)
     total = count(int(kept.sum()), unseen)
     return Selected(found, kept, others, total, facets, emptiness, groups)
+
+
+def groups_of(catalog: CatalogRows, wish: Selection) -> Codes | None:
+    """Return the group of each row, int32 [n], −1 for none; None when variants are not to be collapsed."""
+    return catalog.columns.texts("group").combinations(len(catalog)) if wish.collapse_variants else None
 
 
 def _others(beside: Mask, found: Mask, scores: Scores, groups: Codes | None) -> Mask:

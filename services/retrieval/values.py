@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from aisle.catalog.v1.columns_pb2 import DictionaryColumn
 from services.retrieval.folding import fold
 
 Codes = NDArray[np.int32]
@@ -66,14 +65,15 @@ class ValuesColumn:
         self._ensure(target)
         self._rows[target] = self._rows[source] if source < self._rows.size else _NONE
 
-    def take(self, rows: NDArray[np.intp]) -> DictionaryColumn:
-        """Return the first text of each of `rows`."""
-        combinations = self._at(rows)
-        codes = self._firsts.view[combinations + 1]
-        distinct, indices = np.unique(codes, return_inverse=True)
-        absent = int(distinct.size > 0 and distinct[0] < 0)
-        values = [self._texts[code] for code in distinct[absent:]]
-        return DictionaryColumn(values=values, indices=(indices - absent).tolist())
+    def dictionary(self, rows: NDArray[np.intp]) -> tuple[list[str], list[int]]:
+        """Return the distinct first texts of `rows`, and the place of each row's among them, −1 for none."""
+        codes = self._firsts.view[self._at(rows) + 1].tolist()
+        places = {_NONE: _NONE}  # by code; sorting two hundred codes takes seven times as long
+        for code in codes:
+            if code not in places:
+                places[code] = len(places) - 1
+        texts = [self._texts[code] for code in places if code != _NONE]
+        return texts, [places[code] for code in codes]
 
     def combinations(self, rows: int) -> Codes:
         """Return the code of each row's combination of texts, −1 where there is none: int32 [rows]."""

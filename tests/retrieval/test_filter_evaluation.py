@@ -25,7 +25,7 @@ def _catalog(*products: Product) -> CatalogRows:
 def _passing(text: str, catalog: CatalogRows) -> set[str]:
     tree = parse(text)
     assert tree is not None
-    return set(catalog.take(np.flatnonzero(evaluate(tree, catalog))).ids)
+    return {catalog.ids()[row] for row in np.flatnonzero(evaluate(tree, catalog)).tolist()}
 
 
 def _shop() -> CatalogRows:

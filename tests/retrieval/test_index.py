@@ -191,21 +191,32 @@ def test_an_index_changed_in_place_equals_one_built_at_once(changes: list[tuple[
     for query, vector in (("red T恤", towards(0)), ("shirt", None), ("黑色", towards(3))):
         ours, theirs = changed.search(query, vector), fresh.search(query, vector)
         assert _facts(ours) == _facts(theirs)
+        assert _scores(ours) == pytest.approx(_scores(theirs), abs=1e-3)
         assert ours.matched == theirs.matched
 
 
 def _facts(found: Retrieved) -> dict[str, tuple[object, ...]]:
-    """Everything an answer says, by product: equal scores may come in any order of rows."""
+    """What an answer says beside scores, by product: equal scores may come in any order of rows."""
     candidates, products = found.candidates, found.candidates.products
     columns = [
-        [round(score, 3) for score in candidates.fused_scores],
         products.prices,
         _values(products.brands),
         _values(products.attributes["color"]),
-        *([round(score, 3) for score in channel.scores] for channel in candidates.channels),
         *(channel.ranks for channel in candidates.channels),
     ]
     return {each[0]: each[1:] for each in zip(products.ids, *columns, strict=True)}
+
+
+def _scores(found: Retrieved) -> dict[tuple[str, str], float]:
+    """The fused scores and the channels', by product."""
+    columns = {"fused": found.candidates.fused_scores}
+    columns |= {channel.channel: channel.scores for channel in found.candidates.channels}
+    ids = found.candidates.products.ids
+    return {
+        (name, each): score
+        for name, scores in columns.items()
+        for each, score in zip(ids, scores, strict=True)
+    }
 
 
 def test_searches_beside_changes_see_every_product_whole() -> None:

@@ -8,8 +8,10 @@ import pytest
 from numpy.typing import NDArray
 
 from aisle.catalog.v1.product_pb2 import Product
-from services.retrieval import building, feedback, fusion
+from services.retrieval import building, feedback, finding, fusion, vectors
+from services.retrieval.filters.parsing import parse
 from services.retrieval.index import CatalogIndex, Retrieved
+from services.retrieval.selection import Selection
 from tests.retrieval.builders import DIMENSION, product, unit_rows
 
 _COLORS = ("black", "white", "red", "teal")
@@ -27,6 +29,7 @@ def _products() -> list[Product]:
             review_count=number % 300,
             price=float(number),
             available=number % 10 > 0,
+            group=f"g{number // 3}",
         )
         for number in range(_COUNT)
     ]
@@ -113,6 +116,53 @@ def test_filtered_searches_return_only_what_is_allowed_and_as_many_as_exist(
         ids = list(found.candidates.products.ids)
         assert len(ids) == min(50, len(possible))
         assert set(ids) <= possible
+
+
+_WISHES = [
+    Selection(filter=parse("price < 1500"), facets=("attributes.color", "price")),
+    Selection(filter=parse("attributes.color = red AND price >= 2900"), facets=("attributes.color",)),
+    Selection(facets=("attributes.color", "rating"), collapse_variants=True),
+    Selection(filter=parse("price < 0 AND attributes.color = red")),
+]
+
+
+@pytest.mark.parametrize("wish", _WISHES)
+def test_filters_and_facets_count_alike_however_many_are_scored(
+    small: CatalogIndex, large: CatalogIndex, wish: Selection
+) -> None:
+    query = unit_rows(1, seed=11)[0]
+    exact, found = (index.search("red boots model 9", query, 50, wish=wish) for index in (small, large))
+    assert found.selected.total == exact.selected.total
+    assert found.selected.facets == exact.selected.facets
+    assert found.selected.emptiness == exact.selected.emptiness
+    assert found.candidates.variants == exact.candidates.variants
+    ours, theirs = _scores(found), _scores(exact)
+    assert len(ours.keys() & theirs.keys()) >= 0.96 * len(theirs)
+    assert [ours[each] for each in ours if each in theirs] == pytest.approx(
+        [theirs[each] for each in ours if each in theirs], abs=2e-3
+    )
+
+
+def test_counts_over_too_many_products_tell_their_bounds(
+    small: CatalogIndex, large: CatalogIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(finding, "_MOST_LOOKED_AT", 2_000)
+    monkeypatch.setattr(vectors, "_SCANNED_ROWS", 1_000)
+    query, wish = unit_rows(1, seed=12)[0], Selection(filter=parse("price < 2500"), facets=("rating",))
+    exact = small.search("teal lamp", query, 100, wish=wish).selected.total.value
+    found = large.search("teal lamp", query, 100, wish=wish)
+    total = found.selected.total
+    assert len(found.candidates.products.ids) == 100
+    assert total.lower <= exact <= total.upper
+    assert not total.exact
+
+
+def test_words_matched_before_a_price_change_are_still_good(large: CatalogIndex) -> None:
+    matched, cheaper = large.match_words("teal lamp"), _products()[11]
+    cheaper.price.amount = 0.5
+    large.upsert([cheaper], unit_rows(_COUNT)[11][None])
+    assert large.match_words("teal lamp").state == matched.state
+    large.upsert([_products()[11]], unit_rows(_COUNT)[11][None])
 
 
 def test_search_by_words_alone_is_filtered_too(large: CatalogIndex) -> None:

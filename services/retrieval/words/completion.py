@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pypinyin.pinyin_dict import pinyin_dict
 
+from services.retrieval import fusion
 from services.retrieval.analyser import fold
 
 Rows = NDArray[np.intp]
@@ -111,7 +112,7 @@ class Completer:
         if allowed is not None:
             rows = rows[allowed[rows]]
         if rows.size > _LOOKED_AT:
-            rows = rows[np.argpartition(-self._scores[rows], _LOOKED_AT)[:_LOOKED_AT]]
+            rows = rows[fusion.best(self._scores[rows], _LOOKED_AT)]
         return [row for row in rows.tolist() if all(run in self._folded[row] for run in runs)]
 
 
