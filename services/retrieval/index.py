@@ -64,7 +64,7 @@ class CatalogIndex:
         self._finder = Finder(self._rows, lexical_weight, feedback_weight)
         self._query_words = words or QueryWords()
         self.vocabulary = Vocabulary()
-        self._speller = Speller(self.vocabulary, self._rows.lexical.documents)
+        self._speller = Speller(self.vocabulary, self._rows.lexical)
         self._phrases = PhraseTable()
         self.suggester = Suggester(
             self._phrases, self._reading, self._rows.lexical.documents, self._query_words.past_queries

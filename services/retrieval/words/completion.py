@@ -8,9 +8,9 @@ from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
-from pypinyin.pinyin_dict import pinyin_dict
 
 from services.retrieval.analyser import fold
+from services.retrieval.words.pinyin import sound
 
 Rows = NDArray[np.intp]
 
@@ -22,7 +22,6 @@ _FUZZY_FROM = 4  # letters; shorter beginnings have too many neighbours
 _LOOKED_AT = 64  # best phrases that are looked at one by one
 _BEGINS = 1.5  # in natural logarithms of products: what a phrase begins with counts more than what it holds
 _LAST = "\U0010ffff"
-_TONES = str.maketrans("āáǎàēéěèīíǐìōóǒòūúǔùǖǘǚǜüńňǹḿ", "aaaaeeeeiiiioooouuuuvvvvvnnnm")
 
 
 @dataclass(frozen=True)
@@ -117,13 +116,9 @@ class Completer:
 
 def _index_words(text: str) -> Iterator[str]:
     yield from _TOKEN.findall(text)
-    if not text.isascii() and (sounds := [_sound(each) for each in _HAN.findall(text)]):
+    if not text.isascii() and (sounds := [sound(each) for each in _HAN.findall(text)]):
         yield "".join(sounds)
-        yield "".join(sound[:1] for sound in sounds)
-
-
-def _sound(character: str) -> str:
-    return pinyin_dict.get(ord(character), "").split(",")[0].translate(_TONES)
+        yield "".join(each[:1] for each in sounds)
 
 
 def _one_edit(word: str) -> set[str]:
