@@ -50,8 +50,7 @@ def rankings(
     products = cache.embed(f"{judged.name}: products", passages)
     index = CatalogIndex(manifest.dimension)
     index.upsert(judged.products, products)
-    typed = [query.text for query in judged.queries]
-    texts = [_as_searched(index, text) for text in typed]
+    texts = [_as_searched(index, query.text) for query in judged.queries]
     queries = cache.embed(f"{judged.name}: queries", [manifest.query_prefix + text for text in texts])
     fused = [
         index.search(text, embedding, DEPTH).candidates
@@ -63,7 +62,7 @@ def rankings(
         "fused": [list(candidates.products.ids) for candidates in fused],
     }
     if ranker is not None:
-        by_channel["ranked"] = asyncio.run(_order_all(ranker, typed, fused))
+        by_channel["ranked"] = asyncio.run(_order_all(ranker, texts, fused))
     return by_channel
 
 
