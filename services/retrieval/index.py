@@ -22,6 +22,7 @@ from services.retrieval.rows import CatalogRows
 from services.retrieval.selection import EVERYTHING, Selection
 from services.retrieval.values import Mask
 from services.retrieval.vectors import EXACT_ROWS, VectorIndex
+from services.retrieval.words.matching import word_scores
 from services.retrieval.words.phrases import PhraseTable
 from services.retrieval.words.query_words import QueryWords
 from services.retrieval.words.spelling import Correction, Speller
@@ -217,7 +218,7 @@ class CatalogIndex:
 
     def _match_words(self, query: str) -> LexicalMatch:
         start = time.perf_counter()
-        scores = self._rows.lexical.scores(self._query_words.synonyms.terms(query), len(self))
+        scores = word_scores(query, self._rows.lexical, self._query_words.synonyms, len(self))
         return LexicalMatch(query, scores, Spread.of(scores), self._state, time.perf_counter() - start)
 
     def _popularity(self) -> Scores:

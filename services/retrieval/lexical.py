@@ -148,6 +148,14 @@ class LexicalIndex:
         together: NDArray[np.uint32] = reduce(partial(np.intersect1d, assume_unique=True), rows)
         return together
 
+    def scores_of_all(self, terms: Sequence[str], rows: int) -> NDArray[np.float32]:
+        """Return the same of the documents that hold all of `terms`, at least one; 0 for the others."""
+        scores = np.zeros(rows, np.float32)
+        held = self._rows_of_all(list(dict.fromkeys(terms)))
+        if held.size:
+            scores[held] = self.scores(terms, rows)[held]
+        return scores
+
     def _saturation(self, posting: "array[int]") -> tuple[NDArray[np.intp], NDArray[np.float32]]:
         """Return the rows of a posting and how much of a term's gain each of them gets."""
         packed = np.frombuffer(posting, np.uint32)
