@@ -16,6 +16,7 @@ from services.ranking.service import RankingService
 from services.retrieval import fusion
 from services.retrieval.index import CatalogIndex
 from services.retrieval.text import passage
+from services.retrieval.words.query_words import QueryWords
 from training.evaluate.embeddings import EmbeddingCache
 from training.evaluate.sets import EvaluationSet
 
@@ -48,7 +49,7 @@ def rankings(
     """By channel, the ranking of each of the set's queries: lexical, dense, fused and, with one, ranked."""
     passages = [manifest.passage_prefix + passage(product) for product in judged.products]
     products = cache.embed(f"{judged.name}: products", passages)
-    index = CatalogIndex(manifest.dimension)
+    index = CatalogIndex(manifest.dimension, words=QueryWords.shipped())
     index.upsert(judged.products, products)
     texts = [_as_searched(index, query.text) for query in judged.queries]
     queries = cache.embed(f"{judged.name}: queries", [manifest.query_prefix + text for text in texts])
