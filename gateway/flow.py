@@ -29,7 +29,7 @@ from gateway.pages import Page
 from gateway.pins import Pinned
 from gateway.popular import PopularList
 from gateway.profile import read_history
-from gateway.understanding import neutral, understand
+from gateway.understanding import neutral, searched_instead, understand
 from runtime.serving import deadline
 from runtime.serving.errors import Unavailable
 from runtime.state.events import ProfileStore
@@ -127,7 +127,11 @@ class Flow:
         if not wish.query:
             return None, await finding
         reading = understand(self._backends, wish.query, user, self._budget.intent(remaining), notes)
-        return await asyncio.gather(reading, finding)
+        read, retrieved = await asyncio.gather(reading, finding)
+        if read is not None and (meant := searched_instead(retrieved)):
+            seconds = self._budget.intent(deadline.remaining())
+            read = await understand(self._backends, meant, user, seconds, notes) or read
+        return read, retrieved
 
     async def _first_page(
         self,

@@ -18,8 +18,8 @@ class Notes:
         self._degraded: list[Degradation] = []
 
     def took_part(self, models: Iterable[ModelVersion], times: Iterable[StageTime]) -> None:
-        """Add the models and the stage times that a service reports."""
-        self._models.extend(models)
+        """Add the models, each once however often it is asked, and the stage times that a service reports."""
+        self._models += [model for model in models if model not in self._models]
         self.clock.include(list(times))
 
     def missing(self, stage: "Stage.ValueType", error: BaseException) -> None:

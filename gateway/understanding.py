@@ -3,9 +3,11 @@
 from aisle.catalog.v1.serving_pb2 import Stage
 from aisle.catalog.v1.user_pb2 import UserContext
 from aisle.intent.v1.intent_pb2 import Understanding, UnderstandRequest
+from aisle.retrieval.v1.retrieval_pb2 import RetrieveResponse
 from gateway.backends import Backends
 from gateway.degradation import StageFailure, raise_callers_fault
 from gateway.notes import Notes
+from gateway.validation import MOST_QUERY_CHARACTERS
 
 
 async def understand(
@@ -24,6 +26,15 @@ async def understand(
         return None
     notes.took_part(answer.models, answer.stages)
     return answer.understanding
+
+
+def searched_instead(retrieved: RetrieveResponse | None) -> str:
+    """Return the query that retrieval searched for instead of a misspelt one, "" where it did not; and where
+    it is longer than a query may be: words that were written as one are two now."""
+    if retrieved is None or not retrieved.did_you_mean.applied:
+        return ""
+    meant = retrieved.did_you_mean.query
+    return meant if len(meant) <= MOST_QUERY_CHARACTERS else ""
 
 
 def neutral() -> Understanding:

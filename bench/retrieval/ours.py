@@ -13,6 +13,7 @@ from bench.retrieval.sets import SearchSet
 from services.retrieval import feedback, fusion
 from services.retrieval.index import CatalogIndex
 from services.retrieval.vectors import VectorIndex
+from services.retrieval.words.query_words import QueryWords
 
 _LOADED_AT_ONCE = 1_000
 _UPSERTS_PER_SECOND = 200
@@ -24,7 +25,7 @@ LIMIT = 200
 def built(searched: SearchSet) -> tuple[CatalogIndex, dict[str, float]]:
     """Return the loaded index with its graph in place, and what building it took."""
     before, start = resident_mb(), time.perf_counter()
-    index = CatalogIndex(searched.embeddings.shape[1])
+    index = CatalogIndex(searched.embeddings.shape[1], words=QueryWords.shipped())
     count = len(searched.products)
     with tqdm(total=count, desc="ours: loading", unit="product", leave=False) as bar:
         for first in range(0, count, _LOADED_AT_ONCE):

@@ -17,6 +17,7 @@ from services.retrieval.opening import open_catalog
 from services.retrieval.retrievers import Retrievers
 from services.retrieval.service import RetrievalServicer
 from services.retrieval.settings import RetrievalSettings
+from services.retrieval.words.chinese_spelling import read_tables
 from services.retrieval.words.query_words import QueryWords
 
 _SEARCHING = "aisle.retrieval.v1.RetrievalService"
@@ -28,6 +29,7 @@ async def _serving(settings: RetrievalSettings) -> AsyncIterator[Sequence[Endpoi
     store = ModelStore(settings.models)
     retrievers = Retrievers(store, settings)
     collaborative = CollaborativeModel.open(store, settings)
+    read_tables()
     words = QueryWords.read(settings.synonyms, settings.queries)
     catalog, lifecycle = await open_catalog(settings, retrievers, IndexMaker(collaborative, words))
     searching = RetrievalServicer(catalog, lifecycle, settings.dense_budget_seconds)

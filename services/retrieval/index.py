@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from aisle.catalog.v1.product_pb2 import Product
 from aisle.catalog.v1.serving_pb2 import ModelVersion
 from services.retrieval import feedback, fusion
+from services.retrieval.analyser import analyse
 from services.retrieval.answer import Retrieved
 from services.retrieval.asking import Ask, LexicalMatch
 from services.retrieval.collaborative import CollaborativeModel, Vectors
@@ -25,6 +26,7 @@ from services.retrieval.selection import EVERYTHING, Selection
 from services.retrieval.values import Mask
 from services.retrieval.vectors import EXACT_ROWS, VectorIndex
 from services.retrieval.weighting import emphasis, naming_share
+from services.retrieval.words.matching import word_scores
 from services.retrieval.words.phrases import PhraseTable
 from services.retrieval.words.query_words import QueryWords
 from services.retrieval.words.spelling import Correction, Speller
@@ -80,7 +82,7 @@ class CatalogIndex:
         self._finder = Finder(self._rows, lexical_weight, feedback_weight)
         self._query_words = words or QueryWords()
         self.vocabulary = self.held.vocabulary
-        self._speller = Speller(self.vocabulary, self._rows.lexical.documents)
+        self._speller = Speller(self.vocabulary, self._rows.lexical)
         self._phrases = self.held.phrases
         self.suggester = Suggester(
             self._phrases, self._reading, self._rows.lexical.documents, self._query_words.past_queries
@@ -239,9 +241,9 @@ class CatalogIndex:
 
     def _match_words(self, query: str) -> LexicalMatch:
         start = time.perf_counter()
-        terms, lexical = self._query_words.synonyms.terms(query), self._rows.lexical
-        scores = lexical.scores(terms, len(self))
-        spread, naming = Spread.of(scores), naming_share(terms, lexical.documents, len(self))
+        lexical = self._rows.lexical
+        scores = word_scores(query, lexical, self._query_words.synonyms, len(self))
+        spread, naming = Spread.of(scores), naming_share(analyse(query), lexical.documents, len(self))
         strength = emphasis(spread.deviation, naming)
         return LexicalMatch(query, scores, spread, strength, lexical.state, time.perf_counter() - start)
 

@@ -4,6 +4,7 @@ import math
 from array import array
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial, reduce
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ _MOST_FREQUENT = (1 << _FREQUENCY_BITS) - 1
 # is kept between changes of texts, at most 64 MiB: 160 terms of 100,000 documents.
 _COMMON = 16
 _MOST_KEPT_BYTES = 64 << 20
+_EMPTY = array("I")
 _MOST_ROWS = 1 << (32 - _FREQUENCY_BITS)
 
 Places = dict[str, int]
@@ -42,6 +44,9 @@ class LexicalIndex:
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_damping": None, "_saturated": {}}
+
+    def __len__(self) -> int:
+        return self._documents
 
     def put(self, row: int, terms: Sequence[str]) -> None:
         """Add a document with `terms` (repeated as they occur) at `row`, which must be empty."""
@@ -104,6 +109,21 @@ class LexicalIndex:
         """Return how many documents hold `term`."""
         return len(self._postings.get(term, ()))
 
+    def together(self, terms: Sequence[str]) -> int:
+        """Return how many documents hold all of `terms`, at least one."""
+        return int(self._rows_of_all(terms).size)
+
+    def most_beside(self, terms: Sequence[str], others: Sequence[str]) -> int:
+        """Return the most of `others`, distinct terms, that one document holds beside all of `terms`, −1
+        when no document holds all of those."""
+        together = self._rows_of_all(terms)
+        if not together.size:
+            return -1
+        held = np.zeros(together.size, np.intp)
+        for other in others:
+            held += np.isin(together, self._rows_of(other))
+        return int(held.max())
+
     def scores(self, terms: Sequence[str], rows: int) -> NDArray[np.float32]:
         """Return the BM25 score of rows 0 … `rows` − 1 for a query: float32 [rows], 0 where no term occurs.
 
@@ -122,6 +142,24 @@ class LexicalIndex:
                 found, saturated = self._saturation(posting)
                 np.add.at(scores, found, gain * saturated)
         return scores[:rows]
+
+    def _rows_of(self, term: str) -> NDArray[np.uint32]:
+        packed: NDArray[np.uint32] = np.frombuffer(self._postings.get(term, _EMPTY), np.uint32)
+        return packed >> np.uint32(_FREQUENCY_BITS)
+
+    def _rows_of_all(self, terms: Sequence[str]) -> NDArray[np.uint32]:
+        rarest_first = sorted(terms, key=self.documents)
+        rows = map(self._rows_of, rarest_first)
+        together: NDArray[np.uint32] = reduce(partial(np.intersect1d, assume_unique=True), rows)
+        return together
+
+    def scores_of_all(self, terms: Sequence[str], rows: int) -> NDArray[np.float32]:
+        """Return the same of the documents that hold all of `terms`, at least one; 0 for the others."""
+        scores = np.zeros(rows, np.float32)
+        held = self._rows_of_all(list(dict.fromkeys(terms)))
+        if held.size:
+            scores[held] = self.scores(terms, rows)[held]
+        return scores
 
     def _saturation(self, posting: "array[int]") -> tuple[NDArray[np.intp], NDArray[np.float32]]:
         """Return the rows of a posting and how much of a term's gain each of them gets."""

@@ -1,11 +1,17 @@
 """Settings of the retrieval service."""
 
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field, SecretStr
+from pydantic import BeforeValidator, Field, SecretStr
 
 from runtime.inference.session import InferenceSettings
 from runtime.serving.server import ServerSettings
+from services.retrieval.words.synonyms import SHIPPED
+
+
+def _none_if_empty(path: object) -> object:
+    return path or None
 
 
 class RetrievalSettings(ServerSettings, InferenceSettings):
@@ -30,9 +36,10 @@ class RetrievalSettings(ServerSettings, InferenceSettings):
         "empty for a Milvus Lite folder under --state",
     )
     milvus_token: SecretStr | None = Field(None, description="user:password or API key of that server")
-    synonyms: Path | None = Field(
-        None,
-        description="file of synonyms, read at start: `a, b, c` or one-way `a => b, c`, one group a line",
+    synonyms: Annotated[Path | None, BeforeValidator(_none_if_empty)] = Field(
+        SHIPPED,
+        description="file of synonyms, read at start: `a, b, c` or one-way `a => b, c`, one group a line; "
+        "empty for none",
     )
     queries: Path | None = Field(
         None, description="file of past queries to suggest: a query, a tab and its count, one a line"

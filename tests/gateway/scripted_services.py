@@ -40,14 +40,20 @@ class ScriptedServices(IntentServiceServicer, RetrievalServiceServicer, RankingS
     did_you_mean: DidYouMean | None = None
     deleted: set[str] = field(default_factory=set)
     groups: dict[str, str] = field(default_factory=dict)
+    languages: dict[str, str] = field(default_factory=dict)  # of queries; the others are "en"
+    understood: list[str] = field(default_factory=list)
+    ranked: list[RankRequest] = field(default_factory=list)
 
     async def _fail(self, method: str, context: Any) -> None:
         if method in self.failures:
             await context.abort(self.failures[method], "as the test wishes")
 
     async def Understand(self, request: Any, context: Any) -> UnderstandResponse:
+        self.understood.append(request.query)
         await self._fail("Understand", context)
-        return UnderstandResponse(understanding=Understanding(language="en", categories=self.categories))
+        await self._fail(f"Understand {request.query}", context)
+        language = self.languages.get(request.query, "en")
+        return UnderstandResponse(understanding=Understanding(language=language, categories=self.categories))
 
     async def Retrieve(self, request: RetrieveRequest, context: Any) -> RetrieveResponse:
         await self._fail("Retrieve", context)
@@ -80,6 +86,7 @@ class ScriptedServices(IntentServiceServicer, RetrievalServiceServicer, RankingS
         return GetProductsResponse(products=products)
 
     async def Rank(self, request: RankRequest, context: Any) -> RankResponse:
+        self.ranked.append(request)
         await self._fail("Rank", context)
         column = [0.5] * len(self.order)
         return RankResponse(

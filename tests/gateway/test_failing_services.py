@@ -271,6 +271,41 @@ async def test_suggestions_are_passed_on(services: Any) -> None:
     assert not answer.info.degraded
 
 
+async def test_corrected_query_is_what_is_understood_and_ranked(services: Any, flow: Flow) -> None:
+    services[0].did_you_mean = DidYouMean(query="shoe", applied=True)
+    services[0].languages = {"shoe": "zh"}
+    answer = await search(flow, SearchRequest(query="sheo"))
+    assert services[0].understood == ["sheo", "shoe"]
+    assert answer.understanding.language == services[0].ranked[0].understanding.language == "zh"
+    assert not answer.info.degraded
+
+
+@pytest.mark.parametrize("meant", [None, DidYouMean(query="shoe"), DidYouMean(query="s" * 513, applied=True)])
+async def test_other_queries_are_understood_once(services: Any, flow: Flow, meant: DidYouMean | None) -> None:
+    services[0].did_you_mean = meant
+    await search(flow, SearchRequest(query="sheo"))
+    assert services[0].understood == ["sheo"]
+
+
+async def test_intent_that_fails_for_the_corrected_query_leaves_the_first_reading(
+    services: Any, flow: Flow
+) -> None:
+    services[0].did_you_mean = DidYouMean(query="shoe", applied=True)
+    services[0].failures["Understand shoe"] = grpc.StatusCode.UNAVAILABLE
+    answer = await search(flow, SearchRequest(query="sheo"))
+    assert answer.understanding.language == "en"
+    assert {each.stage: each.reason.partition(":")[0] for each in answer.info.degraded} == {
+        Stage.STAGE_INTENT: "unavailable"
+    }
+
+
+async def test_intent_that_is_gone_is_not_asked_again(services: Any, flow: Flow) -> None:
+    services[0].did_you_mean = DidYouMean(query="shoe", applied=True)
+    services[0].failures["Understand"] = grpc.StatusCode.UNAVAILABLE
+    await search(flow, SearchRequest(query="sheo"))
+    assert set(services[0].understood) == {"sheo"}
+
+
 async def test_correction_is_passed_on_and_exact_spelling_asks_for_none(services: Any, flow: Flow) -> None:
     services[0].did_you_mean = DidYouMean(query="shoe", applied=True)
     answer = await search(flow, SearchRequest(query="sheo"))

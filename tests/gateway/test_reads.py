@@ -171,6 +171,9 @@ async def test_misspelt_query_is_answered_as_meant(gateway: Any) -> None:
     assert answer.did_you_mean.applied
     right = await gateway.Search(SearchRequest(query="noise cancelling headphones"))
     assert not right.HasField("did_you_mean")
+    assert [slot.value for slot in answer.understanding.slots] == [
+        slot.value for slot in right.understanding.slots
+    ]
     assert set(_ids(right)) & set(_ids(answer))
     exact = await gateway.Search(SearchRequest(query="noise cancelling haedphones", exact_spelling=True))
     assert not exact.HasField("did_you_mean")

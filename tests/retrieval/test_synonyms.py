@@ -4,12 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from runtime.settings import StartupError
-from services.retrieval.analyser import analyse
+from runtime.settings import StartupError, load
+from services.retrieval.analyser import analyse, fold
 from services.retrieval.index import CatalogIndex
+from services.retrieval.settings import RetrievalSettings
 from services.retrieval.words.past_queries import read_past_queries
 from services.retrieval.words.query_words import QueryWords
-from services.retrieval.words.synonyms import Synonyms
+from services.retrieval.words.synonyms import SHIPPED, Synonyms
 from tests.retrieval.builders import DIMENSION, product, unit_rows
 
 FILE = """
@@ -42,15 +43,47 @@ def _written(folder: Path, text: str) -> Path:
         ("跑步鞋", ["running shoes"]),
     ],
 )
-def test_synonyms_are_searched_for_too(synonyms: Synonyms, query: str, also: list[str]) -> None:
-    terms = synonyms.terms(query)
-    assert terms[: len(analyse(query))] == analyse(query)
-    assert all(set(analyse(each)) <= set(terms) for each in also)
+def test_synonyms_are_heard(synonyms: Synonyms, query: str, also: list[str]) -> None:
+    (heard,) = synonyms.heard(query)
+    assert set(heard.terms) <= set(analyse(query))
+    assert {tuple(dict.fromkeys(analyse(each))) for each in also} <= set(heard.others)
 
 
 @pytest.mark.parametrize("query", ["t-shirt", "couches2", "teeth", "running", "", "🎉"])
-def test_parts_of_words_and_the_other_way_add_nothing(synonyms: Synonyms, query: str) -> None:
-    assert synonyms.terms(query) == analyse(query)
+def test_parts_of_words_and_the_other_way_are_not(synonyms: Synonyms, query: str) -> None:
+    assert not synonyms.heard(query)
+
+
+def test_a_synonym_counts_where_it_is_whole_and_never_more_than_the_word(synonyms: Synonyms) -> None:
+    titles = {
+        "s": "brown leather sofa", "c": "brown leather couch", "other": "brown leather running belt",
+        "shoes": "running shoes", "zh": "跑步鞋", "part": "跑步机",
+    }  # fmt: skip
+    index = CatalogIndex(DIMENSION, words=QueryWords(synonyms))
+    index.upsert([product(each, title) for each, title in titles.items()], unit_rows(len(titles)))
+    scores = dict(zip(titles, index.match_words("brown couch").scores.tolist(), strict=True))
+    assert scores["c"] > scores["s"] > scores["other"] > 0
+    scores = dict(zip(titles, index.match_words("running shoes").scores.tolist(), strict=True))
+    assert scores["shoes"] > scores["zh"] > scores["part"] == 0
+
+
+def test_the_shipped_groups_are_many_sorted_and_apart() -> None:
+    lines = [line for line in SHIPPED.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
+    groups = [[phrase.strip() for phrase in line.split(",")] for line in lines]
+    phrases = [" ".join(fold(phrase).split()) for group in groups for phrase in group]
+    assert len(groups) >= 80 and lines == sorted(lines)
+    assert len(phrases) == len(set(phrases))
+    shipped = Synonyms.read(SHIPPED)
+    for group in groups:
+        heard = {phrase: shipped.heard(phrase) for phrase in group}
+        assert all(len(each) == 1 and len(each[0].others) == len(group) - 1 for each in heard.values())
+
+
+@pytest.mark.parametrize(
+    ("flags", "path"), [([], SHIPPED), (["--synonyms", ""], None), (["--synonyms", "a.txt"], Path("a.txt"))]
+)
+def test_the_shipped_groups_are_the_default_and_can_be_left_out(flags: list[str], path: Path | None) -> None:
+    assert load(RetrievalSettings, ["--models", "models", *flags]).synonyms == path
 
 
 def test_a_changed_file_needs_no_new_index(synonyms: Synonyms) -> None:

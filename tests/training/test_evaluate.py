@@ -145,7 +145,7 @@ def test_the_command_writes_figures_with_their_origin(
         ),
         *(
             f"multi_cpr_ecom_zh{typos}/{channel}/mrr@10"
-            for typos in ("", "_typos")
+            for typos in ("", "_typos", "_homophone_typos", "_look_alike_typos", "_swap_typos")
             for channel in ("lexical", "dense", "fused")
         ),
     }

@@ -23,6 +23,23 @@ def test_queries_that_are_offered_when_half_typed_count(tmp_path: Path) -> None:
     assert (figure.value, figure.queries) == (0.5, 4)
 
 
+def test_queries_the_catalogue_can_answer_are_told_apart_by_whether_they_are_past(tmp_path: Path) -> None:
+    folder = tmp_path / "bestbuy_catalog"
+    folder.mkdir()
+    _write(
+        folder / PRODUCTS,
+        [{"name": "red blue acme case", "brand": "Acme", "categories": [], "popularity": 3}],
+    )
+    queries = [
+        f"{one} {other}" for one in ("red", "blue", "case") for other in ("acme", "blue", "red", "kettle")
+    ]
+    _write(folder / QUERIES, [{"query": query, "popularity": 5} for query in queries])
+    figures = suggestion_figures(tmp_path)
+    new, past = (figures[f"bestbuy_catalog/suggest_{who}_typed_half/recall@8"] for who in ("new", "past"))
+    assert new.queries + past.queries == 9
+    assert new.value < past.value == 1
+
+
 def test_an_absent_set_gives_no_figure(tmp_path: Path) -> None:
     assert suggestion_figures(tmp_path) == {}
     assert suggestion_figures(None) == {}

@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rapidfuzz.distance import OSA
 
+from services.retrieval.words.confusion import homophones, look_alikes
 from training.evaluate.sets import JudgedQuery
-from training.evaluate.typos import with_typo, with_typos
+from training.evaluate.typos import chinese_typo_groups, with_typo, with_typos
 
 
 @given(st.text(st.characters(codec="ascii"), max_size=60))
@@ -34,6 +35,18 @@ def test_all_kinds_of_typos_are_made() -> None:
     swapped = [word for word in words if sorted(with_typo(word)) == sorted(word)]
     assert changes == {-1, 0, 1}
     assert 0 < len(swapped) < sum(len(with_typo(word)) == len(word) for word in words)
+
+
+def test_each_kind_of_chinese_mistake_has_its_group() -> None:
+    groups = chinese_typo_groups("shop", [JudgedQuery("黑色短袖裙", {"p": 1.0}), JudgedQuery("tv", {})])
+    assert list(groups) == ["shop_homophone_typos", "shop_look_alike_typos", "shop_swap_typos"]
+    (homophone,), (look_alike,), (swapped,) = groups.values()
+    assert sorted(swapped.text) == sorted("黑色短袖裙")
+    for query, alike in ((homophone, homophones), (look_alike, look_alikes)):
+        ((meant, typed),) = [
+            pair for pair in zip("黑色短袖裙", query.text, strict=True) if len(set(pair)) > 1
+        ]
+        assert typed in alike(meant)
 
 
 def test_judgments_stay_and_queries_without_a_typo_are_left_out() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from aisle.catalog.v1.product_pb2 import Product
 from training.evaluate.metrics import FULL_GAIN
 from training.evaluate.sets import EvaluationSet, JudgedQuery, columns
-from training.evaluate.typos import SUFFIX, with_typos
+from training.evaluate.typos import SUFFIX, chinese_typo_groups, with_typos
 
 CORPUS, JUDGMENTS = "mini_corpus.tsv", "mini_qrels.tsv"
 BASELINES = {"lexical/mrr@10": 0.853, "dense/mrr@10": 0.820, "fused/mrr@10": 0.861}
@@ -29,5 +29,9 @@ def read_multi_cpr(folder: Path) -> EvaluationSet:
     for row in columns(folder / JUDGMENTS, ("query", "pid")):
         gains.setdefault(row["query"], {})[row["pid"]] = FULL_GAIN
     queries = [JudgedQuery(text, judged) for text, judged in gains.items()]
-    groups = {folder.name: queries, f"{folder.name}{SUFFIX}": with_typos(queries)}
+    groups = {
+        folder.name: queries,
+        f"{folder.name}{SUFFIX}": with_typos(queries),
+        **chinese_typo_groups(folder.name, queries),
+    }
     return EvaluationSet(folder.name, products, groups, ("mrr@10",), BASELINES)

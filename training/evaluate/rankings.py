@@ -40,8 +40,7 @@ def rankings(searched: Searched, ranker: Ranker | None) -> dict[str, list[Rankin
         "fused": [list(candidates.products.ids) for candidates in fused],
     }
     if ranker is not None:
-        typed = [query.text for query in searched.judged.queries]
-        by_channel["ranked"] = asyncio.run(_order_all(ranker, typed, fused))
+        by_channel["ranked"] = asyncio.run(_order_all(ranker, searched.texts, fused))
     return by_channel
 
 

@@ -10,6 +10,7 @@ from aisle.retrieval.v1.retrieval_pb2 import Candidates
 from services.retrieval import feedback, fusion
 from services.retrieval.index import CatalogIndex
 from services.retrieval.text import passage
+from services.retrieval.words.query_words import QueryWords
 from training.evaluate.embeddings import StoredEmbeddings
 from training.evaluate.sets import EvaluationSet
 
@@ -94,7 +95,8 @@ def put(
 
 
 def _index(judged: EvaluationSet, products: NDArray[np.float32], feedback_weight: float) -> CatalogIndex:
-    index = CatalogIndex(products.shape[1], feedback_weight=feedback_weight)
+    words = QueryWords.shipped()
+    index = CatalogIndex(products.shape[1], feedback_weight=feedback_weight, words=words)
     index.upsert(judged.products, products)
     return index
 

@@ -15,6 +15,7 @@ from services.intent.labels import read_labels
 from services.intent.model import MODEL as INTENT
 from services.retrieval.index import CatalogIndex
 from services.retrieval.text import passage
+from services.retrieval.words.query_words import QueryWords
 from training.demo_shop import DemoShop, Query
 
 RETRIEVER = "retriever"
@@ -47,7 +48,7 @@ def upstream_versions(store: ModelStore) -> dict[str, str]:
 
 
 def _index(shop: DemoShop, retriever: TextModel) -> CatalogIndex:
-    index = CatalogIndex(retriever.manifest.dimension)
+    index = CatalogIndex(retriever.manifest.dimension, words=QueryWords.shipped())
     texts = [passage(product) for product in shop.products]
     index.upsert(shop.products, _embed(retriever, texts, retriever.manifest.passage_prefix))
     return index

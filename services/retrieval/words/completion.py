@@ -8,12 +8,11 @@ from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
-from pypinyin.pinyin_dict import pinyin_dict
 
-from services.retrieval import fusion
 from services.retrieval.analyser import fold
+from services.retrieval.words.pinyin import sound
 
-Rows = NDArray[np.intp]
+Ranks = NDArray[np.int32]
 
 _TOKEN = re.compile(r"[\u3400-\u9fff]|[^\W_\u3400-\u9fff]+")
 _HAN = re.compile("[\u3400-\u9fff]")
@@ -22,8 +21,9 @@ _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _FUZZY_FROM = 4  # letters; shorter beginnings have too many neighbours
 _LOOKED_AT = 64  # best phrases that are looked at one by one
 _BEGINS = 1.5  # in natural logarithms of products: what a phrase begins with counts more than what it holds
+_NO_RANKS: Ranks = np.zeros(0, np.int32)
+_FEW = 1_000  # so many are compared one by one, more are looked up in a table
 _LAST = "\U0010ffff"
-_TONES = str.maketrans("āáǎàēéěèīíǐìōóǒòūúǔùǖǘǚǜüńňǹḿ", "aaaaeeeeiiiioooouuuuvvvvvnnnm")
 
 
 @dataclass(frozen=True)
@@ -36,13 +36,19 @@ class Completion:
 
 
 class Completer:
-    """Phrases, by their folded texts in sorted order, with a score each. Never changes, so needs no lock."""
+    """Phrases, by their folded texts in sorted order, with a score each. Never changes, so needs no lock.
+
+    A phrase is looked up by its place in the order of scores: the best of many are then the smallest numbers.
+    """
 
     def __init__(self, folded: Sequence[str], scores: NDArray[np.float32]) -> None:
         """Index `folded`, sorted, and `scores`, float32 [n]."""
         self._folded = folded
         self._scores = scores
         self.chinese = np.fromiter((_HAN.search(text) is not None for text in folded), np.bool_, len(folded))
+        self._ranked = np.argsort(-scores, kind="stable")
+        self._rank = np.empty(len(folded), np.int32)
+        self._rank[self._ranked] = np.arange(len(folded), dtype=np.int32)
         held: dict[str, list[int]] = {}
         for number, text in enumerate(folded):
             for word in dict.fromkeys(_index_words(text)):
@@ -51,21 +57,21 @@ class Completer:
         sizes = [len(held[word]) for word in self._words]
         self._starts = np.concatenate([[0], np.cumsum(sizes, dtype=np.intp)])
         flat = chain.from_iterable(held[word] for word in self._words)
-        self._phrases = np.fromiter(flat, np.int32, int(self._starts[-1]))
+        self._ranks = self._rank[np.fromiter(flat, np.intp, int(self._starts[-1]))]
 
     def complete(self, prefix: str, allowed: NDArray[np.bool_] | None = None) -> list[Completion]:
         """Return up to 64 phrases that go on from `prefix`, best first: each of its words begins a word of
         the phrase, and all but the last are whole where there is such a phrase. When nothing does, one edit
         in a word of four letters and more is forgiven. allowed: bool [n], None for all."""
         typed = " ".join(fold(prefix).split())
-        words = _TOKEN.findall(typed)
+        words = list(dict.fromkeys(_TOKEN.findall(typed)))
         if not words:
             return []
         runs = _HAN_RUN.findall(typed)
-        found = self._best(self._holding([self._slice(word) for word in words]), allowed, runs)
-        completions = [self._completion(row, words) for row in found]
-        if not completions:
-            found = self._best(self._holding([self._near(word) for word in words]), allowed, runs)
+        slices = [self._slice(word) for word in words]
+        completions = [self._completion(row, words) for row in self._best(_common(slices), allowed, runs)]
+        if not completions and not all(ranks.size for ranks in slices):
+            found = self._best(self._nearly(words, slices), allowed, runs)
             completions = [Completion(row, (), float(self._scores[row])) for row in found]
         begun = self._best(self._beginning(typed), allowed, runs)
         completions += [Completion(row, ((0, len(typed)),), self._scores[row] + _BEGINS) for row in begun]
@@ -80,57 +86,66 @@ class Completer:
                 spans.append((at, at + len(word)))
         return Completion(row, _joined(spans), float(self._scores[row]))
 
-    def _beginning(self, typed: str) -> Rows:
-        return np.arange(bisect_left(self._folded, typed), bisect_left(self._folded, typed + _LAST))
+    def _beginning(self, typed: str) -> Ranks:
+        first, last = bisect_left(self._folded, typed), bisect_left(self._folded, typed + _LAST)
+        return self._rank[first:last]
 
-    def _slice(self, word: str) -> Rows:
+    def _slice(self, word: str) -> Ranks:
         first, last = bisect_left(self._words, word), bisect_left(self._words, word + _LAST)
-        rows: Rows = self._phrases[self._starts[first] : self._starts[last]].astype(np.intp)
-        return rows
+        return self._ranks[self._starts[first] : self._starts[last]]
 
-    def _near(self, word: str) -> Rows:
-        exact = self._slice(word)
-        if exact.size or len(word) < _FUZZY_FROM or not word.isalpha():
-            return exact
-        slices = [rows for each in _one_edit(word) if (rows := self._slice(each)).size]
-        return np.unique(np.concatenate(slices)) if slices else exact
+    def _nearly(self, words: list[str], slices: list[Ranks]) -> Ranks:
+        """Return the phrases that hold all `words`, those that begin none with one edit; none when one of
+        them is like nothing."""
+        near = list[Ranks]()
+        for word, exact in zip(words, slices, strict=True):
+            near.append(exact if exact.size else self._near(word))
+            if not near[-1].size:
+                return near[-1]
+        return _common(near)
 
-    def _holding(self, slices: list[Rows]) -> Rows:
-        """Return the phrases in all of `slices`."""
-        slices.sort(key=len)
-        rows = slices[0]
-        for others in slices[1:]:
-            held = np.zeros(len(self._folded), np.bool_)
-            held[others] = True
-            rows = rows[held[rows]]
-        found = np.zeros(len(self._folded), np.bool_)
-        found[rows] = True
-        return np.flatnonzero(found)
+    def _near(self, word: str) -> Ranks:
+        if len(word) < _FUZZY_FROM or not word.isalpha():
+            return _NO_RANKS
+        known = next(end for end in range(len(word), -1, -1) if self._begins(word[:end]))
+        slices = [self._slice(each) for each in _one_edit(word, known) if self._begins(each)]
+        return np.concatenate(slices) if slices else _NO_RANKS
 
-    def _best(self, rows: Rows, allowed: NDArray[np.bool_] | None, runs: list[str]) -> list[int]:
-        """Return the best of `rows` that are allowed and hold the Chinese `runs` as they were typed."""
+    def _begins(self, text: str) -> bool:
+        at = bisect_left(self._words, text)
+        return at < len(self._words) and self._words[at].startswith(text)
+
+    def _best(self, ranks: Ranks, allowed: NDArray[np.bool_] | None, runs: list[str]) -> list[int]:
+        """Return the best phrases of `ranks` that are allowed and hold the Chinese `runs` as typed."""
         if allowed is not None:
-            rows = rows[allowed[rows]]
-        if rows.size > _LOOKED_AT:
-            rows = rows[fusion.best(self._scores[rows], _LOOKED_AT)]
-        return [row for row in rows.tolist() if all(run in self._folded[row] for run in runs)]
+            ranks = ranks[allowed[self._ranked[ranks]]]
+        if ranks.size > _LOOKED_AT:
+            ranks = np.partition(ranks, _LOOKED_AT)[:_LOOKED_AT]
+        rows: list[int] = self._ranked[np.unique(ranks)].tolist()
+        return [row for row in rows if all(run in self._folded[row] for run in runs)]
+
+
+def _common(slices: list[Ranks]) -> Ranks:
+    """Return what is in all of `slices`; it may be named twice."""
+    fewest, *others = sorted(slices, key=len)
+    for each in others:
+        if not fewest.size:
+            break
+        fewest = fewest[np.isin(fewest, each, kind="table" if each.size > _FEW else None)]
+    return fewest
 
 
 def _index_words(text: str) -> Iterator[str]:
     yield from _TOKEN.findall(text)
-    if not text.isascii() and (sounds := [_sound(each) for each in _HAN.findall(text)]):
+    if not text.isascii() and (sounds := [sound(each) for each in _HAN.findall(text)]):
         yield "".join(sounds)
-        yield "".join(sound[:1] for sound in sounds)
+        yield "".join(each[:1] for each in sounds)
 
 
-def _sound(character: str) -> str:
-    return pinyin_dict.get(ord(character), "").split(",")[0].translate(_TONES)
-
-
-def _one_edit(word: str) -> set[str]:
-    """Return all words one edit from `word`: swap, drop, replace, insert (Norvig, "How to Write a Spelling
-    Corrector", 2007)."""
-    cuts = [(word[:at], word[at:]) for at in range(len(word) + 1)]
+def _one_edit(word: str, known: int) -> set[str]:
+    """Return the words one edit from `word`: swap, drop, replace, insert (Norvig, "How to Write a Spelling
+    Corrector", 2007); only in the first `known` letters, which begin some word, and right after them."""
+    cuts = [(word[:at], word[at:]) for at in range(known + 1)]
     swaps = {head + tail[1] + tail[0] + tail[2:] for head, tail in cuts if len(tail) > 1}
     drops = {head + tail[1:] for head, tail in cuts if tail}
     others = {head + letter + tail[1:] for head, tail in cuts if tail for letter in _LETTERS}

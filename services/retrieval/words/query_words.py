@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from services.retrieval.words.past_queries import read_past_queries
-from services.retrieval.words.synonyms import Synonyms
+from services.retrieval.words.synonyms import SHIPPED, Synonyms
 
 
 @dataclass(frozen=True)
@@ -14,6 +14,11 @@ class QueryWords:
 
     synonyms: Synonyms = field(default_factory=lambda: Synonyms([]))
     past_queries: Mapping[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def shipped(cls) -> "QueryWords":
+        """Return the synonyms that are used when no file is named."""
+        return cls(Synonyms.read(SHIPPED))
 
     @classmethod
     def read(cls, synonyms: Path | None, queries: Path | None) -> "QueryWords":

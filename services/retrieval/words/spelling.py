@@ -2,13 +2,18 @@
 
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
 from services.retrieval.analyser import analyse, fold
+from services.retrieval.lexical import LexicalIndex
+from services.retrieval.words.characters import HAN_RUN
+from services.retrieval.words.chinese_spelling import ChineseSpeller
+from services.retrieval.words.pinyin_typing import PinyinReader
 from services.retrieval.words.vocabulary import Vocabulary
 
 _TOKEN = re.compile(r"[^\s/,;|]+")
@@ -20,6 +25,8 @@ _FIRST_LETTER_COST = 1.0  # people rarely miss the first letter (Kukich, ACM Com
 _CONTEXT_WEIGHT = 1.0
 _CONFIDENT_MARGIN = 0.7
 _SPLIT_COST = 4.0
+_PINYIN_COST = 3.0
+_PINYIN_LOOKED_AT = 4
 _SHORTEST_PART = 3
 _MOST_CANDIDATES = 40
 _RARE = 2
@@ -43,12 +50,14 @@ class _Reading:
 class Speller:
     """Corrects words that the catalogue does not hold. Reads its vocabulary: no change may overlap.
 
-    `documents` says how many products hold a term anywhere, descriptions included.
+    `lexical` says how many products hold a term anywhere, descriptions included.
     """
 
-    def __init__(self, vocabulary: Vocabulary, documents: Callable[[str], int]) -> None:
+    def __init__(self, vocabulary: Vocabulary, lexical: LexicalIndex) -> None:
         self._vocabulary = vocabulary
-        self._documents = documents
+        self._lexical = lexical
+        self._chinese = ChineseSpeller(lexical, vocabulary.neighbours)
+        self._pinyin = PinyinReader(self._chinese)
 
     def suspects(self, query: str) -> bool:
         """Return whether any word of `query` may be misspelt; quick, and true of few queries."""
@@ -62,12 +71,10 @@ class Speller:
         """
         written, confident, corrected = query, True, False
         for start, word in sorted(self._misspelt(query), reverse=True):
-            others = [other for other in _words(query) if other != word and self._vocabulary.count(other)]
-            reading, sure = self._best(word, others)
-            if reading is None:
+            meant, sure = self._chinese_meant(word, query) if _is_chinese(word) else self._meant(word, query)
+            if not meant:
                 continue
-            end = start + len(word)
-            written = f"{written[:start]}{' '.join(reading.words)}{written[end:]}"
+            written = f"{written[:start]}{meant}{written[start + len(word) :]}"
             confident, corrected = confident and sure, True
         return Correction(written, confident) if corrected else None
 
@@ -78,14 +85,26 @@ class Speller:
             for match in _WORD.finditer(token[0]):
                 if len(match[0]) >= _SHORTEST and self._held(match[0]) <= _RARE:
                     yield token.start() + match.start(), match[0]
+        for match in HAN_RUN.finditer(query):
+            if self._chinese.suspects(fold(match[0])):
+                yield match.start(), match[0]
+
+    def _chinese_meant(self, run: str, query: str) -> tuple[str, bool]:
+        return self._chinese.best(fold(run), [other for other in _runs(query) if other != fold(run)])
+
+    def _meant(self, word: str, query: str) -> tuple[str, bool]:
+        others = [other for other in _words(query) if other != word and self._vocabulary.count(other)]
+        reading, sure = self._best(word, others)
+        return (" ".join(reading.words), sure) if reading else ("", False)
 
     def _held(self, word: str) -> int:
         terms = analyse(word)
-        return max(map(self._documents, terms), default=_RARE + 1)
+        return max(map(self._lexical.documents, terms), default=_RARE + 1)
 
     def _best(self, word: str, others: list[str]) -> tuple[_Reading | None, bool]:
         folded, held = fold(word), self._held(word)
-        readings = sorted(self._readings(folded, others), key=lambda reading: -reading.score)[:2]
+        found = [*self._readings(folded, others), *(() if held else self._pinyin_readings(folded))]
+        readings = sorted(found, key=lambda reading: -reading.score)[:2]
         if not readings:
             return None, False
         best = readings[0]
@@ -123,6 +142,13 @@ class Speller:
                     score = math.log(together) - _SPLIT_COST + _CONTEXT_WEIGHT * self._context(parts, others)
                     yield _Reading(tuple(parts), score)
 
+    def _pinyin_readings(self, word: str) -> Iterator[_Reading]:
+        """Yield the Chinese words that `word` spells in pinyin and several products hold."""
+        for text in self._pinyin.readings(word)[:_PINYIN_LOOKED_AT]:
+            together = self._lexical.together([first + second for first, second in pairwise(text)])
+            if together > _RARE:
+                yield _Reading((text,), math.log(together) - _PINYIN_COST)
+
     def _context(self, words: list[str], others: list[str]) -> float:
         """Return the mean over `others` of the log of how much likelier they are beside `words`."""
         if not others:
@@ -134,6 +160,14 @@ class Speller:
             expected = count * self._vocabulary.count(other) / products
             total += math.log((together + 0.5) / (expected + 0.5))
         return total / len(others)
+
+
+def _is_chinese(word: str) -> bool:
+    return HAN_RUN.match(word) is not None
+
+
+def _runs(query: str) -> list[str]:
+    return HAN_RUN.findall(fold(query))
 
 
 def _words(query: str) -> list[str]:

@@ -16,6 +16,9 @@ from services.retrieval.words.phrases import Key, Phrase, PhraseTable
 
 DEFAULT_LIMIT = 8
 _REBUILD_SECONDS = 10.0
+_REST = (
+    10  # times as long as building took: products that change all the time cost a core a tenth of its time
+)
 _AT_ONCE = 5_000  # phrases: so few are indexed in some 50 ms, by the call that finds them changed
 _SHARED = 2  # products: what one product alone is called is offered as that product
 _POPULARITY_WEIGHT = 0.1
@@ -30,7 +33,8 @@ class _Snapshot:
     keys: Sequence[Key]
     phrases: Sequence[Phrase]
     completer: Completer
-    seconds: float
+    built_at: float
+    took: float
 
 
 class Suggester:
@@ -38,7 +42,8 @@ class Suggester:
 
     `read` runs a function while the table is not changed; `documents` says how many products hold a term.
     `past` are past queries by how often each was put; one is offered while the catalogue holds all its words.
-    A product that is gone is never offered; one that is new is, within ten seconds in a large catalogue.
+    A product that is gone is never offered; one that is new is: in a large catalogue within ten seconds, or
+    ten times as long as it takes to index the phrases.
     """
 
     def __init__(
@@ -91,16 +96,18 @@ class Suggester:
 
     def _may_build(self, snapshot: _Snapshot) -> bool:
         idle = self._building is None or self._building.done()
-        return idle and time.monotonic() - snapshot.seconds > _REBUILD_SECONDS
+        rest = max(_REBUILD_SECONDS, _REST * snapshot.took)
+        return idle and time.monotonic() - snapshot.built_at > rest
 
     def _build(self) -> None:
-        state = self._table.state
+        state, start = self._table.state, time.monotonic()
         scored = self._scored(self._read(self._table.items))
         keys = sorted(scored)
         scores = np.array([scored[key][1] for key in keys], np.float32)
         completer = Completer([key[0] for key in keys], scores)
         phrases = [scored[key][0] for key in keys]
-        self._snapshot = _Snapshot(state, keys, phrases, completer, time.monotonic())
+        end = time.monotonic()
+        self._snapshot = _Snapshot(state, keys, phrases, completer, end, end - start)
 
     def _scored(self, items: Sequence[tuple[Key, Phrase]]) -> dict[Key, tuple[Phrase, float]]:
         query = SuggestionKind.SUGGESTION_KIND_QUERY

@@ -1,4 +1,4 @@
-"""Synonyms from a file, added to the terms of a query, so that a changed file needs no new index.
+"""Synonyms from a file, looked for beside what a query says, so that a changed file needs no new index.
 
 One group a line: `sofa, couch, 沙发` are searched for each other, `tee => t-shirt, T恤` one way only; `#`
 begins a comment.
@@ -12,6 +12,7 @@ from pathlib import Path
 from runtime.settings import StartupError
 from services.retrieval.analyser import analyse, fold
 
+SHIPPED = Path(__file__).with_name("synonyms.txt")
 _MOST_GROUPS = 100_000
 _SEPARATOR = re.compile("[,，]")
 
@@ -22,6 +23,14 @@ class Group:
 
     written: tuple[str, ...]
     meant: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Heard:
+    """A phrase of a query by its terms, and the terms of each of its synonyms."""
+
+    terms: tuple[str, ...]
+    others: tuple[tuple[str, ...], ...]
 
 
 class Synonyms:
@@ -57,13 +66,16 @@ class Synonyms:
             raise StartupError(f"{path} holds {len(groups)} groups; {_MOST_GROUPS} are the most")
         return cls(groups)
 
-    def terms(self, query: str) -> list[str]:
-        """Return the terms of `query`, and of the synonyms of what it holds."""
+    def heard(self, query: str) -> list[Heard]:
+        """Return the phrases of `query` that have synonyms, each once."""
         if self._written is None:
-            return analyse(query)
+            return []
         found = dict.fromkeys(self._written.findall(_folded(query)))
-        meant = dict.fromkeys(phrase for written in found for phrase in self._meant[written])
-        return analyse("\n".join((query, *meant)))
+        return [self._heard(written) for written in found]
+
+    def _heard(self, written: str) -> Heard:
+        others = (tuple(dict.fromkeys(analyse(phrase))) for phrase in self._meant[written])
+        return Heard(tuple(dict.fromkeys(analyse(written))), tuple(others))
 
 
 def _group(place: str, line: str) -> Group:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from aisle.catalog.v1.product_pb2 import Product
 from services.retrieval.analyser import fold
+from services.retrieval.words.characters import Neighbours
 
 Numbers = NDArray[np.uint32]
 
@@ -24,11 +25,15 @@ class _Named:
     words: tuple[str, ...]
 
 
-def naming_words(product: Product) -> list[str]:
-    """Return the distinct folded words of a product's titles, brand, category and attribute values: words of
-    two letters and more without digits. Chinese has no words to misspell letter by letter."""
+def naming_text(product: Product) -> str:
+    """Return a product's titles, brand, category and attribute values, folded."""
     attributes = (value for key in sorted(product.attributes) for value in product.attributes[key].values)
-    text = fold("\n".join((*product.title.values(), product.brand, *product.category_path, *attributes)))
+    return fold("\n".join((*product.title.values(), product.brand, *product.category_path, *attributes)))
+
+
+def naming_words(text: str) -> list[str]:
+    """Return the distinct words of a folded text: of two letters and more, without digits. Chinese has no
+    words to misspell letter by letter; its characters are told by their neighbours."""
     return list(dict.fromkeys(_WORD.findall(text)))
 
 
@@ -46,6 +51,7 @@ class Vocabulary:
         self._by_length: dict[int, dict[str, None]] = {}
         self._alive = np.zeros(_FIRST, np.bool_)
         self._next = 0
+        self.neighbours = Neighbours()
 
     def __len__(self) -> int:
         return len(self._counts)
@@ -76,7 +82,9 @@ class Vocabulary:
     def put(self, product: Product) -> None:
         """Add a product, or replace the one of the same id."""
         self.remove(product.id)
-        number, words = self._next, tuple(map(sys.intern, naming_words(product)))  # one string a word
+        text = naming_text(product)
+        self.neighbours.put(text)
+        number, words = self._next, tuple(map(sys.intern, naming_words(text)))  # one string a word
         self._next += 1
         if number >= self._alive.size:
             self._alive = np.concatenate([self._alive, np.zeros_like(self._alive)])
