@@ -1,0 +1,1 @@
+"""What every service must read alike in a text."""
