@@ -23,7 +23,7 @@ UNITS: dict[str, tuple[float, str]] = {
     for factor, spellings in family.items()
     for spelling in spellings.split()
 }
-# A pattern of the Chinese spellings, the longest first, not where a word only begins like one: 米色, 升级, 克拉.
+# A pattern of the Chinese spellings, the longest first, not where a word only begins like one: 米色, 升级.
 HAN_UNIT = (
     r"(?!米[色白黄奇其]|升[级降华]|克[拉力罗]|瓦[楞片])"
     rf"(?:{'|'.join(sorted((unit for unit in UNITS if unit >= chr(0x3400)), key=len, reverse=True))})"

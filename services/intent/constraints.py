@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from aisle.intent.v1 import intent_pb2 as messages
-from aisle.intent.v1.intent_pb2 import Constraint, Slot
+from aisle.intent.v1.intent_pb2 import Constraint, PriceBounds, Slot
 from services.intent.exclusions import Exclusion, find_exclusions
 from services.intent.folding import fold
 from services.intent.lexicon import Lexicon
@@ -21,6 +21,7 @@ GREATER_EQUAL = messages.CONSTRAINT_OPERATOR_GREATER_EQUAL
 RANGE = messages.CONSTRAINT_OPERATOR_RANGE
 MODEL = messages.CONSTRAINT_SOURCE_MODEL
 RULE = messages.CONSTRAINT_SOURCE_RULE
+CONTEXT = messages.CONSTRAINT_SOURCE_CONTEXT
 
 # How far a rule's reading can be trusted: set by hand, not measured.
 STATED, BARE, MEASURED, SIZED, NUMBERED = 0.95, 0.6, 0.9, 0.9, 0.9
@@ -59,6 +60,15 @@ def of_price(bounds: Bounds) -> Constraint:
     found = Constraint(key="price", unit=bounds.currency, confidence=confidence)
     _set_bounds(found, bounds.minimum, bounds.maximum)
     return _at(min(starts), max(ends), found)
+
+
+def as_bounds(constraint: Constraint) -> PriceBounds:
+    """Return the bounds of a price constraint that has numbers."""
+    low = constraint.number if constraint.operator != LESS_EQUAL else None
+    high = {LESS_EQUAL: constraint.number, RANGE: constraint.upper, EQUAL: constraint.number}.get(
+        constraint.operator
+    )
+    return PriceBounds(minimum=low, maximum=high, currency_code=constraint.unit)
 
 
 def _numbers(query: str, folded: str, lexicon: Lexicon, slots: Sequence[Slot]) -> Iterator[Constraint]:

@@ -57,7 +57,7 @@ def find_exclusions(
     """Return what a query excludes, left to right, but for what overlaps the spans `taken` (prices, …)."""
     if not _ANY_CUE.search(folded):
         return []
-    known = _longest(lexicon.matches(query))
+    known = lexicon.longest(query)
     found: list[Exclusion] = []
     for each in known:
         if _is_excluded(folded, known, found, each):
@@ -68,14 +68,6 @@ def find_exclusions(
         (each for each in found if not any(each.start < end and start < each.end for start, end in taken)),
         key=lambda each: each.start,
     )
-
-
-def _longest(matches: Sequence[Match]) -> list[Match]:
-    chosen: list[Match] = []
-    for match in sorted(matches, key=lambda each: each.start - each.end):
-        if not any(match.start < other.end and other.start < match.end for other in chosen):
-            chosen.append(match)
-    return sorted(chosen, key=lambda each: each.start)
 
 
 def _is_excluded(folded: str, known: Sequence[Match], found: Sequence[Exclusion], each: Match) -> bool:

@@ -4,7 +4,9 @@ import re
 
 Span = tuple[int, int]
 
-_TOKEN = re.compile(r"(?<![a-z0-9._/-])(?=[a-z._/-]*[0-9])[a-z0-9]+(?:[-_/.][a-z0-9]+)*(?![a-z0-9])", re.ASCII)
+_TOKEN = re.compile(
+    r"(?<![a-z0-9._/-])(?=[a-z._/-]*[0-9])[a-z0-9]+(?:[-_/.][a-z0-9]+)*(?![a-z0-9])", re.ASCII
+)
 # What mixes digits and letters without naming a model: measures, sizes, dimensions, resolutions, generations.
 _OTHER = re.compile(
     r"\d+(?:\.\d+)?[-]?(?:[a-z]{1,2}|inch|watts?|mah|pcs|pack|piece|year|years|oz|lbs?|khz|ghz|mhz|lumens?)"
