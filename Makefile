@@ -87,6 +87,11 @@ $(MODELS)/.trained-sequence: $(SHOP)/products.jsonl $(wildcard training/*.py tra
 	$(PY) -m training.sequence --shop $(SHOP) --models $(MODELS)
 	touch $@
 
+# Prices of the demo shop are in yuan; a query may name dollars.
+ifeq ($(CATALOG),demo)
+demo serve bench: export AISLE_RATES := training/demo_shop/rates.json
+endif
+
 # An index whose embeddings are of an older model is computed anew here; a deployment builds beside the old one.
 demo serve bench: export AISLE_REEMBED := true
 

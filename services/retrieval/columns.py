@@ -81,6 +81,7 @@ class ColumnStore:
             brands=self._brands.take(rows),
             categories=self._categories.take(rows),
             attributes={key: column for key, column in attributes.items() if column.values},
+            currencies=self._others["currency"].take(rows),
         )
 
     def numbers(self, rows: int) -> NDArray[np.void]:

@@ -67,7 +67,8 @@ def popular(services: tuple[ScriptedServices, Backends]) -> PopularList:
 @pytest.fixture
 def flow(services: tuple[ScriptedServices, Backends], popular: PopularList, tmp_path: Path) -> Any:
     state = SqliteState(tmp_path / "events.db")
-    yield Flow(services[1], state, popular, GatewaySettings().budget(), candidates=200)
+    settings = GatewaySettings()
+    yield Flow(services[1], state, popular, settings.budget(), candidates=200, policy=settings.policy())
     state.close()
 
 
