@@ -31,7 +31,7 @@ from gateway.relative_prices import resolved
 from runtime.serving import deadline
 
 _GONE = "retrieval did not answer again in time"
-_NOTHING_LEFT = "together they left nothing"
+_NOTHING_LEFT = "with it nothing was left"
 
 
 @dataclass(frozen=True)

@@ -125,7 +125,7 @@ def _holds(products: Products, key: str, values: dict[str, float]) -> tuple[Floa
 
 
 def _bounds(products: Products, bounds: PriceBounds | None, rates: Rates) -> dict[str, Floats | float]:
-    """Compare each price with the bounds in its own currency; where they cannot be converted there are none."""
+    """Compare each price with the bounds in its own currency; those that cannot be converted do not count."""
     if bounds is None:
         return {"price_bounded": 0.0, "price_outside": 0.0, "price_excess": 0.0}
     factors = _factors(products.currencies, bounds.currency_code, rates)

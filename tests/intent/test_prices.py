@@ -130,7 +130,7 @@ def test_spans_are_places_in_the_query_as_typed(query: str, phrases: list[str]) 
     [
         ("1,299.5", 1299.5), ("2k", 2000), ("1.5万", 15000), ("3千", 3000), ("十五", 15), ("一百零二", 102),
         ("一百二", 120), ("两千三百", 2300), ("三万五千", 35000), ("百", 100), ("〇", 0), ("一九九八", None),
-        ("百百", None), ("百千", None),
+        ("百百", None), ("万万", None), ("百千", None),
     ],
 )  # fmt: skip
 def test_numerals(number: str, value: float | None) -> None:
