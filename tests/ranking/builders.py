@@ -112,6 +112,7 @@ def features(
     who: UserContext | None = None,
     history: ProductColumns | None = None,
     surface: "Surface.ValueType" = Surface.SURFACE_SEARCH,
+    *,
     rates: Rates = NO_RATES,
 ) -> dict[str, list[float]]:
     """The features by name, rounded to 4 digits."""
