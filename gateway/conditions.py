@@ -11,7 +11,7 @@ from aisle.intent.v1 import intent_pb2 as messages
 from aisle.intent.v1.intent_pb2 import Constraint
 from gateway.columns import TextColumn, any_of, column_of, text_columns
 from runtime.money import Rates
-from runtime.text.units import in_base_unit
+from runtime.units import in_base_unit
 
 MEASURES = ("length", "weight", "volume", "memory", "charge", "power", "voltage")
 _NOT_EQUAL = messages.CONSTRAINT_OPERATOR_NOT_EQUAL

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from runtime.text.units import HAN_UNIT, in_base_unit
+from runtime.units import HAN_UNIT, in_base_unit
 from services.intent import price_words as words
 from services.intent.amounts import Amount, find_amounts
 from services.intent.cues import ending

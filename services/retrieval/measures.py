@@ -8,7 +8,7 @@ text that writes it so yields anyway. `small`, `medium` and `large` are sizes on
 import re
 from functools import lru_cache
 
-from runtime.text.units import HAN_UNIT, in_base_unit
+from runtime.units import HAN_UNIT, in_base_unit
 
 # The first digit comes first, so that the search for it is one loop over the characters. A Latin unit ends
 # where its word does: `5-in-1` and `2 in 1` are no lengths.

@@ -12,6 +12,8 @@ BOUNDS: dict[str, tuple[float | None, float | None, str]] = {
     "100元以下": (None, 100, "CNY"),
     "T恤 100元以下": (None, 100, "CNY"),
     "一百块以内的耳机": (None, 100, "CNY"),
+    "一百塊以內的耳機": (None, 100, "CNY"),
+    "兩千萬以下": (None, 20_000_000, ""),
     "百元以内 耳机": (None, 100, "CNY"),
     "不超过200": (None, 200, ""),
     "不要超过200块": (None, 200, "CNY"),

@@ -1,1 +1,0 @@
-"""What every service must read alike in a text."""
