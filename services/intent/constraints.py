@@ -45,7 +45,8 @@ def find_constraints(
             taken.append((each.start, each.end))
             found.append(each)
     told = [(slot.start, slot.end) for slot in slots if slot.negated]
-    unwanted = find_exclusions(query, folded, lexicon, [*taken, *told])
+    unwanted = find_exclusions(query, folded, lexicon, taken)
+    unwanted = [each for each in unwanted if each.key or _is_free(each.start, each.end, told)]
     taken += [(each.start, each.end) for each in unwanted]
     found += [_of_exclusion(each) for each in unwanted]
     free = (slot for slot in slots if _is_free(slot.start, slot.end, taken))
@@ -117,9 +118,9 @@ def _at(start: int, end: int, constraint: Constraint) -> Constraint:
 
 def _of_slot(slot: Slot, query: str, lexicon: Lexicon) -> Constraint | None:
     """Return what a slot demands. Of words the shop does not know the tagger's key is a guess: one that is
-    excluded has none, and numbers are sizes only where rules say so (not in "air max 270")."""
+    excluded has none, and and sizes it does not know are read by rules alone (not in "air max 270")."""
     known = _is_known(slot, query, lexicon)
-    if not known and slot.key == "size" and any(map(str.isdigit, slot.value)):
+    if not known and (slot.key == "size" or slot.value.strip("- ").lower() == "free"):
         return None
     return Constraint(
         key="" if slot.negated and not known else slot.key,

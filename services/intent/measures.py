@@ -18,12 +18,13 @@ _KEYS = {
 }  # fmt: skip
 _UNIT = re.compile(
     r"[ -]?(?P<unit>fl\.? oz|fluid ounces?|in(?=\s*$|\s+(?:wide|tall|long|high|deep)\b)"
-    r"|(?!in\b)[a-z]+(?![a-z0-9])"
+    r"|(?!in\b)[a-z]+(?![a-z0-9/]|\s?[码号])"
     rf"|\"|''|′′|”|{HAN_UNIT})",
     re.ASCII,
 )
 _BODY = re.compile(r"(?:身高|体重|腰围|胸围|净身高|\bsize:?|\bheight|\bweigh(?:s|ing)?)\s*$")
 _BUDGET = re.compile(r"预算|budget")
+_MONEY_ONLY = re.compile(r"\s?(?:预算|[内下]|起步?|max(?:imum)?|min(?:imum)?|tops)")
 _GENERATIONS = range(2, 7)  # 5g is a network,
 _MEMORIES = (64, 128, 256, 512)  # and 256g a telephone's memory
 
@@ -119,6 +120,7 @@ def _relation(folded: str, start: int, end: int) -> tuple[Side | None, int, int]
             flipped = ending(words.NOT_BEFORE, folded, found.start())
             return (words.FLIPPED[side] if flipped else side), (flipped or found).start(), end
     for side, cue in words.AFTER.items():
-        if (found := cue.strong.match(folded, end)) and not _BUDGET.search(found[0]):
+        found = cue.strong.match(folded, end) or cue.weak.match(folded, end)
+        if found and not _MONEY_ONLY.fullmatch(found[0]):
             return side, start, found.end()
     return None, start, end

@@ -15,7 +15,7 @@ _CHINESE_CUES = (
 )
 _CHINESE_FILLERS = r"任何|那种|这种|有|含|带|是|太|买|穿|选|颜色|材质"
 _ENGLISH_CUES = (
-    r"not|no|non|nor|without|w/o|except(?:\sfor)?|exclud(?:e|ing)|anything\sbut|other\sthan|isn['’]?t|never"
+    r"not|no|non|nor|without|w/o|except(?:\sfor)?|exclud(?:e|ing)|any(?:thing|one|\s[a-z]+)?\sbut|other\sthan|isn['’]?t|never"
     r"|don['’]?t\s(?:want|like|need)|do\snot\s(?:want|like|need)|minus|avoid|nothing|rather\sthan"
 )
 _ENGLISH_FILLERS = r"any|an?|the|in|made|from|of|with|too|very|so|colou?r(?:ed)?|that|is|are|be|for|it|want"
@@ -31,7 +31,7 @@ AFTER = re.compile(
     re.ASCII,
 )
 CONJUNCTION = re.compile(
-    r"\s*(?:[和或及与跟、/&]|以及|还有|或者|(?:,\s?)?(?:and|or|nor)\s+(?:(?:an?|any)\s)?)\s*"
+    r"\s*(?:以及|还有|或者|[和或及与跟、/&]|(?:,\s?)?(?:and|or|nor)\s+(?:(?:an?|any)\s)?)\s*"
 )
 
 

@@ -43,7 +43,7 @@ BEFORE: dict[Side, Cue] = {
 }
 AFTER: dict[Side, Cue] = {
     "max": Cue(
-        _starting(r"(?:及|或)?以下|以内|之内|之下|封顶|预算"),
+        _starting(r"(?:及|或)?以下|以内|之内|之下|封顶|预算|内(?=$|[\s的,，.。;；!！?？])"),
         _starting(r"内|下|(?:or|and)\s(?:less|under|below|cheaper)\b|max(?:imum)?\b|tops\b"),
     ),
     "min": Cue(

@@ -8,6 +8,7 @@ _SIZE = re.compile(
     r"(?<![0-9.a-z-])(?P<shoe>[1-9]\d(?:\.5)?)\s?码(?P<half>半)?"
     rf"|(?:\bsizes?|尺码|码数)[:：\s]*(?P<named>[1-9]?\d(?:\.\d)?|{_LETTERS}|[sml]|small|medium|large)(?![a-z0-9.])"
     r"|\b(?:us|uk|eur?)\s?(?P<scale>[1-9]?\d(?:\.5)?)(?![a-z0-9.])"
+    r"|(?<![0-9.])(?P<scaled>[1-9]?\d(?:\.5)?)\s?(?:us|uk|eur?)\b(?!\s?(?:dollars?|[$¥€£]))"
     rf"|(?<![a-z0-9])(?P<marked>{_LETTERS}|[sml])\s?[码号]"
     rf"|(?<![a-z0-9'’-])(?P<bare>{_LETTERS})(?![a-z0-9-])",
     re.ASCII,
