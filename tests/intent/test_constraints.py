@@ -41,7 +41,7 @@ MEASURES = {
     "256g手机": ("memory", 256, 256, "gb"),
 }
 NO_MEASURES = (
-    "5g手机", "2 in 1 laptop", "一米色外套", "身高170cm", "size 10 m", "4k tv", "$20 gift", "3岁玩具",
+    "5g手机", "2 in 1 laptop", "一米色外套", "身高170cm", "size 10 m", "4k tv", "$20 gift", "3岁玩具", "200 M码",
     "升级版", "nike air max 270", "iphone 15 pro",
 )  # fmt: skip
 
@@ -60,6 +60,7 @@ MODEL_NUMBERS = {
 
 EXCLUDED: dict[str, list[str]] = {
     "T恤 不要圆领": ["style != crew neck"],
+    "不要红色或者黑色": ["color != red", "color != black"],
     "红色和黑色都不要": ["color != red", "color != black"],
     "除了红色的连衣裙": ["color != red"],
     "非真皮钱包": ["material != leather"],
