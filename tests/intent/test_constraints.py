@@ -41,8 +41,8 @@ MEASURES = {
     "256g手机": ("memory", 256, 256, "gb"),
 }
 NO_MEASURES = (
-    "5g手机", "2 in 1 laptop", "一米色外套", "身高170cm", "size 10 m", "4k tv", "$20 gift", "3岁玩具", "200 M码",
-    "升级版", "nike air max 270", "iphone 15 pro",
+    "5g手机", "2 in 1 laptop", "一米色外套", "身高170cm", "size 10 m", "4k tv", "$20 gift", "3岁玩具",
+    "200 M码", "升级版", "nike air max 270", "iphone 15 pro",
 )  # fmt: skip
 
 SIZES = {
