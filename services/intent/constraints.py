@@ -134,7 +134,8 @@ def _of_slot(slot: Slot, query: str, lexicon: Lexicon) -> Constraint | None:
 
 
 def _is_known(slot: Slot, query: str, lexicon: Lexicon) -> bool:
-    return lexicon.canonical(slot.key, query[slot.start : slot.end]) is not None
+    words = query[slot.start : slot.end]
+    return slot.value != words or lexicon.canonical(slot.key, words) is not None
 
 
 def _is_free(start: int, end: int, taken: Sequence[_Span]) -> bool:

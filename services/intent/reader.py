@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 from aisle.intent.v1 import intent_pb2 as messages
 from aisle.intent.v1.intent_pb2 import Understanding
+from runtime.memory import Memory
 from runtime.observability.metrics import SHORTCUTS
 from runtime.observability.stages import StageClock
 from services.intent.context import carry_over, find_context
 from services.intent.decoding import Decoder
 from services.intent.glance import at_a_glance
 from services.intent.lexicon import Lexicon
-from services.intent.memory import Memory
 from services.intent.model import IntentModel
 
 REPEATED = messages.SHORTCUT_REPEATED

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from services.intent.memory import Memory
+from runtime.memory import Memory
 
 
 class Maker:
