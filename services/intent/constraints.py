@@ -46,7 +46,7 @@ def find_constraints(
             found.append(each)
     told = [(slot.start, slot.end) for slot in slots if slot.negated]
     unwanted = find_exclusions(query, folded, lexicon, taken)
-    unwanted = [each for each in unwanted if each.key or _is_free(each.start, each.end, told)]
+    unwanted = [each for each in unwanted if each.key or not _is_inside(each, told)]
     taken += [(each.start, each.end) for each in unwanted]
     found += [_of_exclusion(each) for each in unwanted]
     free = (slot for slot in slots if _is_free(slot.start, slot.end, taken))
@@ -142,6 +142,7 @@ def _is_free(start: int, end: int, taken: Sequence[_Span]) -> bool:
     return not any(start < other_end and other_start < end for other_start, other_end in taken)
 
 
-def _is_inside(measure: Measure, spans: Sequence[_Span]) -> bool:
-    width = measure.end - measure.start
-    return any(start <= measure.start and measure.end <= end and end - start > width for start, end in spans)
+def _is_inside(found: Measure | Exclusion, spans: Sequence[_Span]) -> bool:
+    """Whether one of the spans holds what was found and more."""
+    width = found.end - found.start
+    return any(start <= found.start and found.end <= end and end - start > width for start, end in spans)

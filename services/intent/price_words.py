@@ -48,7 +48,7 @@ AFTER: dict[Side, Cue] = {
     ),
     "min": Cue(
         _starting(r"(?:及|或)?以上|之上|往上|开外"),
-        _starting(r"起步?|(?:or|and)\s(?:more|up|over|above)\b|min(?:imum)?\b|\+"),
+        _starting(r"起步?|(?:or|and)\s(?:more|up|over|above)\b|at least\b|min(?:imum)?\b|\+"),
     ),
     "around": Cue(_starting(r"左右|上下|附近"), _starting(r"or so\b")),
 }
