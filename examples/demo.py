@@ -71,6 +71,7 @@ def _search(stub: GatewayServiceStub, query: str) -> SearchResponse:
     printing.heading(f"Search: {query}")
     answer, seconds = _timed(stub.Search, SearchRequest(query=query, page_size=5))
     printing.understanding(answer.understanding)
+    printing.conditions(answer.constraints)
     printing.hits(answer.hits, answer.understanding.language)
     printing.info(answer.info, seconds)
     return answer

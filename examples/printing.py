@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from aisle.catalog.v1.product_pb2 import Product
-from aisle.gateway.v1.gateway_pb2 import AnswerInfo, Hit
+from aisle.gateway.v1.gateway_pb2 import AnswerInfo, ConstraintFate, ConstraintReport, Hit
 from aisle.intent.v1.intent_pb2 import Understanding
 
 console = Console(width=120, highlight=False)
@@ -25,6 +25,13 @@ def understanding(reading: Understanding) -> None:
     console.print(f"  intent   {intents}   language {reading.language}", markup=False)
     console.print(f"  category {categories or '–'}", markup=False)
     console.print(f"  slots    {slots or '–'}   price {_bounds(reading)}", markup=False)
+
+
+def conditions(reports: Sequence[ConstraintReport]) -> None:
+    """Print by which of the query's own conditions the answer was narrowed."""
+    applied = [each.filter for each in reports if each.fate == ConstraintFate.CONSTRAINT_FATE_APPLIED]
+    if applied:
+        console.print(f"  narrowed to {'; '.join(applied)}", markup=False)
 
 
 def hits(found: Sequence[Hit], language: str) -> None:

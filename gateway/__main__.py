@@ -24,7 +24,14 @@ async def _serving(settings: GatewaySettings) -> AsyncIterator[Sequence[Endpoint
     try:
         async with connect(settings) as backends:
             popular = PopularList(backends, settings.popular_products)
-            flow = Flow(backends, state, popular, settings.budget(), settings.candidates)
+            flow = Flow(
+                backends,
+                state,
+                popular,
+                settings.budget(),
+                candidates=settings.candidates,
+                policy=settings.policy(),
+            )
             service = GatewayService(flow, state, backends)
             async with popular.refreshing(settings.popular_refresh_seconds):
                 yield [Endpoint(_SERVICE, partial(add_GatewayServiceServicer_to_server, service))]

@@ -6,23 +6,25 @@ left, and every stage but the last resort can be missing.
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from aisle.catalog.v1.matches_pb2 import Count, Emptiness, Facet
 from aisle.catalog.v1.product_pb2 import Product
 from aisle.catalog.v1.serving_pb2 import Stage
 from aisle.catalog.v1.user_pb2 import UserContext
 from aisle.catalog.v1.words_pb2 import DidYouMean
-from aisle.gateway.v1.gateway_pb2 import AnswerInfo, Hit
+from aisle.gateway.v1.gateway_pb2 import AnswerInfo, ConstraintReport, Hit, Narrowing
 from aisle.intent.v1.intent_pb2 import Understanding
 from aisle.ranking.v1.ranking_pb2 import RankRequest, Surface
 from aisle.retrieval.v1.retrieval_pb2 import GetProductsRequest, RetrieveRequest, RetrieveResponse
 from gateway.backends import Backends
 from gateway.budget import Budget
 from gateway.candidates import find_candidates
+from gateway.constraints import Policy
 from gateway.degradation import StageFailure
 from gateway.emptiness import why_empty
 from gateway.merge import HitPage, merge, turn
+from gateway.narrowing import Narrowed, Narrower
 from gateway.notes import Notes
 from gateway.order import Order, order_candidates
 from gateway.pages import Page
@@ -45,6 +47,7 @@ class Wish:
     user_id: str = ""
     query: str = ""
     recent_queries: Sequence[str] = ()
+    narrowing: Narrowing = field(default_factory=Narrowing)
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,7 @@ class Answer:
     facets: Sequence[Facet] = ()
     emptiness: Emptiness | None = None
     did_you_mean: DidYouMean | None = None
+    constraints: Sequence[ConstraintReport] = ()
 
 
 class Flow:
@@ -70,13 +74,16 @@ class Flow:
         profiles: ProfileStore,
         popular: PopularList,
         budget: Budget,
+        *,
         candidates: int,
+        policy: Policy,
     ) -> None:
         self._backends = backends
         self._profiles = profiles
         self._popular = popular
         self._budget = budget
         self._candidates = candidates
+        self._narrower = Narrower(backends, budget, policy)
 
     @property
     def budget(self) -> Budget:
@@ -91,14 +98,15 @@ class Flow:
         retrieval is gone and the popular list, as far as it was ever read, cannot stand in for it. It never
         can where a filter was given: a shop that asks for what is in stock must not be shown other products.
         """
-        notes, understanding, retrieved = Notes(), None, None
+        notes, understanding, narrowed = Notes(), None, Narrowed(None)
         with notes.clock.stage("total"):
             if wish.page.pinned is not None:
                 page = await self._later_page(wish.page.pinned, wish.page, notes)
             else:
                 user = await self._user(wish, notes)
-                understanding, retrieved = await self._read_and_retrieve(wish, user, notes)
-                page = await self._first_page(wish, user, understanding, retrieved, notes)
+                understanding, narrowed = await self._read_and_retrieve(wish, user, notes)
+                page = await self._first_page(wish, user, understanding, narrowed.retrieved, notes)
+        retrieved = narrowed.retrieved
         return Answer(
             hits=page.hits,
             next_page_token=page.next_page_token,
@@ -108,6 +116,7 @@ class Flow:
             facets=retrieved.facets if retrieved else (),
             emptiness=None if page.hits else why_empty(retrieved),
             did_you_mean=_offer(retrieved),
+            constraints=narrowed.constraints,
         )
 
     async def _user(self, wish: Wish, notes: Notes) -> UserContext:
@@ -117,7 +126,7 @@ class Flow:
 
     async def _read_and_retrieve(
         self, wish: Wish, user: UserContext, notes: Notes
-    ) -> tuple[Understanding | None, RetrieveResponse | None]:
+    ) -> tuple[Understanding | None, Narrowed]:
         request = RetrieveRequest(
             history_ids=[item.product_id for item in user.history], limit=self._candidates
         )
@@ -125,13 +134,13 @@ class Flow:
         remaining = deadline.remaining()
         finding = find_candidates(self._backends, request, self._budget.retrieval(remaining), notes)
         if not wish.query:
-            return None, await finding
+            return None, Narrowed(await finding)
         reading = understand(self._backends, wish.query, user, self._budget.intent(remaining), notes)
-        read, retrieved = await asyncio.gather(reading, finding)
-        if read is not None and (meant := searched_instead(retrieved)):
+        read, found = await asyncio.gather(reading, finding)
+        if read is not None and (meant := searched_instead(found)):
             seconds = self._budget.intent(deadline.remaining())
             read = await understand(self._backends, meant, user, seconds, notes) or read
-        return read, retrieved
+        return read, await self._narrower.narrow(request, found, read, wish.narrowing, notes)
 
     async def _first_page(
         self,

@@ -27,8 +27,9 @@ class Notes:
         self._degraded.append(degrade(stage, error))
 
     def passed_on(self, degraded: Iterable[Degradation]) -> None:
-        """Add what a service left out; it has counted that in its own metrics already."""
-        self._degraded.extend(degraded)
+        """Add what a service left out, once; it has counted that in its own metrics already."""
+        noted = {each.stage for each in self._degraded}
+        self._degraded.extend(each for each in degraded if each.stage not in noted)
 
     def info(self) -> AnswerInfo:
         """Return the notes as the caller reads them."""

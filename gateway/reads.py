@@ -12,7 +12,7 @@ from aisle.ranking.v1.ranking_pb2 import Surface
 from aisle.retrieval.v1.retrieval_pb2 import ForUser, RetrieveRequest
 from gateway.flow import Flow, Wish
 from gateway.pages import read_page
-from gateway.validation import check_id, check_optional_id, check_query, check_recent_queries
+from gateway.validation import check_id, check_keys, check_optional_id, check_query, check_recent_queries
 from runtime.serving.errors import Violations
 
 
@@ -22,12 +22,14 @@ async def search(flow: Flow, request: SearchRequest) -> SearchResponse:
     check_query(violations, "query", request.query)
     check_optional_id(violations, "user_id", request.user_id)
     check_recent_queries(violations, "recent_queries", request.recent_queries)
+    check_keys(violations, "narrowing.except_keys", request.narrowing.except_keys)
     page = read_page(
         violations,
         request.page_size,
         request.page_token,
         *("Search", request.query, request.user_id, request.filter),
         *(str(request.collapse_variants), str(request.exact_spelling)),
+        *(str(request.narrowing.off), *request.narrowing.except_keys),
     )
     violations.raise_if_any()
     answer = await flow.answer(
@@ -45,6 +47,7 @@ async def search(flow: Flow, request: SearchRequest) -> SearchResponse:
             user_id=request.user_id,
             query=request.query,
             recent_queries=request.recent_queries,
+            narrowing=request.narrowing,
         )
     )
     return SearchResponse(
@@ -56,6 +59,7 @@ async def search(flow: Flow, request: SearchRequest) -> SearchResponse:
         facets=answer.facets,
         emptiness=answer.emptiness,
         did_you_mean=answer.did_you_mean,
+        constraints=answer.constraints,
     )
 
 

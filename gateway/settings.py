@@ -5,6 +5,8 @@ from pathlib import Path
 from pydantic import Field
 
 from gateway.budget import Budget
+from gateway.constraints import Policy
+from runtime.money import read_rates
 from runtime.serving.server import ServerSettings
 
 
@@ -31,6 +33,19 @@ class GatewaySettings(ServerSettings):
     intent_seconds: float = Field(0.5, gt=0, description="most seconds to wait for the intent service")
     retrieval_seconds: float = Field(1.5, gt=0, description="most seconds to wait for candidates")
     ranking_seconds: float = Field(0.5, gt=0, description="most seconds to wait for the ranking service")
+
+    narrowing_confidence: float = Field(
+        0.8, ge=0, le=1, description="least confidence of a query's condition that narrows the answer"
+    )
+    narrowing_keys: frozenset[str] = Field(
+        frozenset({"brand", "size"}),
+        description="keys of wanted values that narrow; other keys only order",
+    )
+    rates: Path | None = Field(None, description='JSON file of exchange rates: {"CNY": 1, "USD": 7.1}')
+
+    def policy(self) -> Policy:
+        """Return which of a query's conditions narrow; raises StartupError when the rates cannot be read."""
+        return Policy(self.narrowing_confidence, self.narrowing_keys, read_rates(self.rates))
 
     def budget(self) -> Budget:
         """Return how the time of a request is divided."""

@@ -10,6 +10,7 @@ MOST_QUERY_CHARACTERS = 512
 MOST_PREFIX_CHARACTERS = 128
 MOST_ID_BYTES = 128
 MOST_RECENT_QUERIES = 10
+MOST_KEYS = 20
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 # Format characters (zero-width joiners in emoji) are welcome beside something that can be seen.
@@ -42,6 +43,15 @@ def check_recent_queries(violations: Violations, field: str, queries: Sequence[s
         return
     for position, query in enumerate(queries):
         check_query(violations, f"{field}[{position}]", query)
+
+
+def check_keys(violations: Violations, field: str, keys: Sequence[str]) -> None:
+    """Note too many keys of constraints, and those too long to be any."""
+    if len(keys) > MOST_KEYS:
+        violations.add(field, f"must hold at most {MOST_KEYS} keys, got {len(keys)}")
+        return
+    for position, key in enumerate(keys):
+        check_optional_id(violations, f"{field}[{position}]", key)
 
 
 def check_id(violations: Violations, field: str, identifier: str) -> None:

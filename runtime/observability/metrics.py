@@ -27,6 +27,9 @@ MODEL_SECONDS = Histogram(
 )
 BATCH_SIZE = Histogram("aisle_batch_size", "Items in a model's batch.", ("model",), buckets=_BATCH_BUCKETS)
 DEGRADED = Counter("aisle_degraded", "Answers given without a stage, by reason.", ("stage", "reason"))
+SHORTCUTS = Counter(
+    "aisle_intent_shortcuts", "Queries read without a pass of the model, by reason.", ("reason",)
+)
 SHED = Counter("aisle_shed", "Work refused or dropped before it was done, by reason.", ("reason",))
 INFLIGHT = Gauge("aisle_inflight", "RPCs being served now.")
 MODEL_INFO = Gauge(

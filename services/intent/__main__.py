@@ -21,7 +21,8 @@ async def build(settings: IntentSettings) -> AsyncIterator[Sequence[Endpoint]]:
     model = IntentModel.open(ModelStore(settings.models), settings)
     try:
         model.warm_up()
-        yield [Endpoint(SERVICE, partial(add_IntentServiceServicer_to_server, IntentServicer(model)))]
+        servicer = IntentServicer(model, settings.remembered_queries)
+        yield [Endpoint(SERVICE, partial(add_IntentServiceServicer_to_server, servicer))]
     finally:
         await model.close()
 

@@ -28,7 +28,9 @@ _CHINESE_MEASURES = (
     r"|[岁周年天日寸尺米斤克升瓦伏件个只双套条片包盒瓶支袋人度码号星分层档倍匹张本台页位粒颗根卷箱桶罐]"
 )
 _RESOLUTIONS = ("4k", "8k")
-_MEASURE = re.compile(rf"[+\s-]{{0,2}}(?:(?:{_ENGLISH_MEASURES})\b|[%°℃\"″㎡])|{_CHINESE_MEASURES}", re.ASCII)
+_MEASURE = re.compile(
+    rf"[+\s-]{{0,2}}(?:(?:{_ENGLISH_MEASURES})\b(?!\s?码)|[%°℃\"″㎡])|{_CHINESE_MEASURES}", re.ASCII
+)
 _AMOUNT = re.compile(
     rf"(?P<before>{'|'.join(('(?<![a-z])' if s.isalpha() else '') + re.escape(s) for s in _BEFORE)})?"
     rf"\s?(?P<number>{NUMBER})"

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aisle.intent.v1.intent_pb2 import LabelProbability, PriceBounds, Slot, Understanding
+from services.intent.constraints import find_constraints
 from services.intent.labels import Labels
 from services.intent.language import language
 from services.intent.lexicon import Lexicon
@@ -33,12 +34,14 @@ class Decoder:
         are the tokens' spans in `query`, in characters, (0, 0) for special tokens.
         """
         bounds = price_bounds(query)
+        slots = self._slots(query, outputs["slots"], offsets, bounds)
         return Understanding(
             intents=_ranked(outputs["intent"], self._labels.intent, len(self._labels.intent)),
             categories=_ranked(outputs["category"], self._labels.category, MOST_CATEGORIES),
-            slots=self._slots(query, outputs["slots"], offsets, bounds),
+            slots=slots,
             price=_price(bounds) if bounds else None,
             language=language(query),
+            constraints=find_constraints(query, self._lexicon, bounds, slots),
         )
 
     def _slots(self, query: str, logits: Floats, offsets: Offsets, bounds: Bounds | None) -> list[Slot]:

@@ -41,6 +41,18 @@ class Lexicon:
             for key, value in self._meanings[text[start:end]]
         ]
 
+    def longest(self, query: str) -> list[Match]:
+        """Return the known forms in `query` from left to right, of overlapping ones the longest."""
+        chosen: list[Match] = []
+        for match in sorted(self.matches(query), key=lambda each: each.start - each.end):
+            if not any(match.start < other.end and other.start < match.end for other in chosen):
+                chosen.append(match)
+        return sorted(chosen, key=lambda each: each.start)
+
+    def keys(self, surface: str) -> set[str]:
+        """Return the keys of which a surface form names a value."""
+        return {key for key, _ in self._meanings.get(_spelling(surface), ())}
+
     def _spans(self, text: str) -> Iterator[tuple[int, int]]:
         for start in range(len(text)):
             for end in range(start + 1, min(len(text), start + self._longest) + 1):

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from itertools import pairwise
 
+from services.intent.cues import ending
 from services.intent.folding import fold
 
 Span = tuple[int, int]
@@ -14,23 +15,23 @@ _CHINESE_CUES = (
 )
 _CHINESE_FILLERS = r"任何|那种|这种|有|含|带|是|太|买|穿|选|颜色|材质"
 _ENGLISH_CUES = (
-    r"not|no|non|nor|without|w/o|except(?:\sfor)?|exclud(?:e|ing)|anything\sbut|other\sthan|isn['’]?t|never"
+    r"not|no|non|nor|without|w/o|except(?:\sfor)?|exclud(?:e|ing)|any(?:thing|one|\s[a-z]+)?\sbut|other\sthan|isn['’]?t|never"
     r"|don['’]?t\s(?:want|like|need)|do\snot\s(?:want|like|need)|minus|avoid|nothing|rather\sthan"
 )
 _ENGLISH_FILLERS = r"any|an?|the|in|made|from|of|with|too|very|so|colou?r(?:ed)?|that|is|are|be|for|it|want"
-_BEFORE = re.compile(
+BEFORE = re.compile(
     rf"(?:(?:{_CHINESE_CUES})\s?(?:{_CHINESE_FILLERS})*\s*"
     rf"|(?<![a-z])(?:{_ENGLISH_CUES})[\s-]+(?:(?:{_ENGLISH_FILLERS})\s+)*"
     r"|(?:^|\s)-)$",
     re.ASCII,
 )
-_AFTER = re.compile(
+AFTER = re.compile(
     r"(?:的|系)?(?:[都也]?(?:不要|不行|不喜欢|不考虑|勿扰)|除外|[以之]外)(?=$|[\s的,，.。;；!！?？、])"
     r"|[-\s]free(?![a-z])|\s(?:excluded|not\swanted)(?![a-z])",
     re.ASCII,
 )
-_CONJUNCTION = re.compile(
-    r"\s*(?:[和或及与跟、/&]|以及|还有|或者|(?:,\s?)?(?:and|or|nor)\s+(?:(?:an?|any)\s)?)\s*"
+CONJUNCTION = re.compile(
+    r"\s*(?:以及|还有|或者|[和或及与跟、/&]|(?:,\s?)?(?:and|or|nor)\s+(?:(?:an?|any)\s)?)\s*"
 )
 
 
@@ -41,10 +42,10 @@ def negated(query: str, spans: Sequence[Span]) -> list[bool]:
     joined to it by a conjunction ("no red or blue"). It ends at the next word: 不要黑色 夏季 wants summer.
     """
     folded = fold(query)
-    before = [_BEFORE.search(folded, 0, start) is not None for start, _ in spans]
-    after = [_AFTER.match(folded, end) is not None for _, end in spans]
+    before = [ending(BEFORE, folded, start) is not None for start, _ in spans]
+    after = [AFTER.match(folded, end) is not None for _, end in spans]
     joined = [
-        _CONJUNCTION.fullmatch(folded, end, start) is not None for (_, end), (start, _) in pairwise(spans)
+        CONJUNCTION.fullmatch(folded, end, start) is not None for (_, end), (start, _) in pairwise(spans)
     ]
     for place, is_joined in enumerate(joined):
         before[place + 1] |= is_joined and before[place]

@@ -1,4 +1,4 @@
-"""Numbers as shoppers write them: `1,299.5`, `$2k`, `1.5万`, `一百二`, `两千`, `百元`."""
+"""Numbers as shoppers write them: `1,299.5`, `$2k`, `1.5万`, `一百二`, `两千`, `two hundred`."""
 
 import re
 
@@ -11,7 +11,18 @@ _ARABIC = (
     r"(?:\d{1,3}(?:,\d{3})+|\d{1,9})(?:\.\d{1,2})?(?:[百千万]|k(?![a-z0-9])|w(?=\s?[元块]))?(?![\d.,]*\d)"
 )
 _CHINESE = r"[零〇一二两三四五六七八九十百千万]{1,9}"
-NUMBER = rf"(?:{_ARABIC}|{_CHINESE})"  # a pattern of folded text: what `parse` reads
+_NINE = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+_ONES = {word: value for value, word in enumerate(_NINE, start=1)}
+_TENS = {"ten": 10, "eleven": 11, "twelve": 12, "fifteen": 15, "twenty": 20, "thirty": 30, "forty": 40}
+_TENS |= {"fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90}
+_LARGE = {"hundred": 100, "thousand": 1000}
+_WORDS = _ONES | _TENS | _LARGE | {"a": 1}
+# One to nine alone are counts ("two piece") more often than amounts.
+_ENGLISH = (
+    rf"(?:(?:{'|'.join(_TENS)})(?:[ -](?:{'|'.join(_ONES)}))?(?:\s(?:{'|'.join(_LARGE)}))?"
+    rf"|(?:a|{'|'.join(_ONES)})\s(?:{'|'.join(_LARGE)}))(?![a-z])"
+)
+NUMBER = rf"(?:{_ARABIC}|{_CHINESE}|{_ENGLISH})"  # a pattern of folded text: what `parse` reads
 
 _SPLIT = re.compile(r"([\d.,]+)([百千万kw]?)")
 
@@ -22,13 +33,22 @@ def parse(number: str) -> float | None:
     if arabic:
         digits, multiplier = arabic.groups()
         return round(float(digits.replace(",", "")) * _MULTIPLIERS.get(multiplier, 1), 2)
-    return _chinese(number)
+    return _english(number) if number.isascii() else _chinese(number)
+
+
+def _english(number: str) -> float:
+    total = 0
+    for word in number.replace("-", " ").split():
+        total = total * _WORDS[word] if word in _LARGE else total + _WORDS[word]
+    return float(total)
 
 
 def _chinese(number: str) -> float | None:
     above, myriad, below = number.rpartition("万")
     if not myriad:
         return _below_ten_thousand(number)
+    if "万" in above:
+        return None  # 万万 is "by all means"
     left = _below_ten_thousand(above) if above else 1
     right = _below_ten_thousand(below, last_unit=_TEN_THOUSAND) if below else 0
     return None if left is None or right is None else left * _TEN_THOUSAND + right

@@ -43,12 +43,12 @@ BEFORE: dict[Side, Cue] = {
 }
 AFTER: dict[Side, Cue] = {
     "max": Cue(
-        _starting(r"(?:及|或)?以下|以内|之内|之下|封顶|预算"),
+        _starting(r"(?:及|或)?以下|以内|之内|之下|封顶|预算|内(?=$|[\s的,，.。;；!！?？])"),
         _starting(r"内|下|(?:or|and)\s(?:less|under|below|cheaper)\b|max(?:imum)?\b|tops\b"),
     ),
     "min": Cue(
         _starting(r"(?:及|或)?以上|之上|往上|开外"),
-        _starting(r"起步?|(?:or|and)\s(?:more|up|over|above)\b|min(?:imum)?\b|\+"),
+        _starting(r"起步?|(?:or|and)\s(?:more|up|over|above)\b|at least\b|min(?:imum)?\b|\+"),
     ),
     "around": Cue(_starting(r"左右|上下|附近"), _starting(r"or so\b")),
 }

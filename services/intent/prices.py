@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from services.intent import price_words as words
 from services.intent.amounts import Amount, find_amounts
+from services.intent.cues import ending
 from services.intent.folding import fold
 from services.intent.price_words import Cue, Side
 
@@ -18,13 +19,15 @@ _LEAST_BARE_PIECES = 10  # 两块香皂 are two bars of soap
 class Bounds:
     """Inclusive bounds in major units, None on an open side; `currency` is ISO 4217 or empty.
 
-    `spans` are the places in the query, in characters, that name them.
+    `spans` are the places in the query, in characters, that name them; `bare` tells that no word says which
+    bound the amount is.
     """
 
     minimum: float | None
     maximum: float | None
     currency: str
     spans: tuple[tuple[int, int], ...]
+    bare: bool = False
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,8 @@ def price_bounds(query: str) -> Bounds | None:
     if not chosen or (minimum is not None and maximum is not None and minimum > maximum):
         return None
     currency = next((each.currency for each in chosen if each.currency), "")
-    return Bounds(minimum, maximum, currency, tuple(each.span for each in chosen))
+    spans = tuple(each.span for each in chosen)
+    return Bounds(minimum, maximum, currency, spans, bare=any(each.bare for each in chosen))
 
 
 def _readings(folded: str, amounts: list[Amount]) -> Iterator[_Reading]:
@@ -71,7 +75,7 @@ def _is_span(folded: str, first: Amount, second: Amount) -> bool:
     between = folded[first.end : second.start]
     if words.SEPARATOR.fullmatch(between):
         return True
-    framed = words.CONJUNCTION_BEFORE.search(folded[: first.start]) or words.CONJUNCTION_AFTER.match(
+    framed = ending(words.CONJUNCTION_BEFORE, folded, first.start) or words.CONJUNCTION_AFTER.match(
         folded, second.end
     )
     return bool(framed and words.CONJUNCTION.fullmatch(between))
@@ -82,7 +86,7 @@ def _range(folded: str, first: Amount, second: Amount) -> _Reading | None:
         return None
     low, high = sorted((first.value, second.value))
     currency = second.currency or first.currency
-    framed = words.RANGE_BEFORE.search(folded[: first.start]) or words.RANGE_AFTER.match(folded, second.end)
+    framed = ending(words.RANGE_BEFORE, folded, first.start) or words.RANGE_AFTER.match(folded, second.end)
     ends = not folded[second.end :].strip()
     if not (currency or framed or _looks_like_prices(low, high, ends=ends)):
         return None
@@ -107,14 +111,13 @@ def _single(folded: str, amount: Amount) -> _Reading | None:
 
 
 def _from_before(folded: str, amount: Amount) -> _Reading | None:
-    before = folded[: amount.start]
     for side, cue in words.BEFORE.items():
-        found = cue.strong.search(before) or cue.weak.search(before)
+        strong = ending(cue.strong, folded, amount.start)
+        found = strong or ending(cue.weak, folded, amount.start)
         if found is None:
             continue
-        flipped = words.NOT_BEFORE.search(before, 0, found.start())
-        strong = cue.strong.search(before) is not None or flipped is not None
-        doubtful = not strong or _is_other_matter(folded, found.start(), amount.value)
+        flipped = ending(words.NOT_BEFORE, folded, found.start())
+        doubtful = not (strong or flipped) or _is_other_matter(folded, found.start(), amount.value)
         if doubtful and not amount.currency:
             return None
         start = (flipped or found).start()
@@ -145,7 +148,7 @@ def _after(folded: str, amount: Amount, cue: Cue) -> int | None:
 
 
 def _bare(folded: str, amount: Amount) -> _Reading | None:
-    if not amount.currency or words.SAVED_BEFORE.search(folded, 0, amount.start):
+    if not amount.currency or ending(words.SAVED_BEFORE, folded, amount.start):
         return None
     if words.NOT_FOR_SALE.match(folded, amount.end):
         return None
@@ -158,9 +161,9 @@ def _bare(folded: str, amount: Amount) -> _Reading | None:
 
 def _is_other_matter(folded: str, end: int, value: float) -> bool:
     """Whether the words before place `end` say that the number tells an age, a size or a weight."""
-    if words.MEASURED.search(folded, 0, end):
+    if ending(words.MEASURED, folded, end):
         return True
-    return value <= _OLDEST and words.PEOPLE.search(folded, 0, end) is not None
+    return value <= _OLDEST and ending(words.PEOPLE, folded, end) is not None
 
 
 def _bound(side: Side, amount: Amount, span: tuple[int, int], *, bare: bool = False) -> _Reading:

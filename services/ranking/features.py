@@ -10,6 +10,7 @@ from aisle.catalog.v1.user_pb2 import UserContext
 from aisle.intent.v1.intent_pb2 import Understanding
 from aisle.ranking.v1.ranking_pb2 import Surface
 from aisle.retrieval.v1.retrieval_pb2 import Candidates
+from runtime.money import Rates
 from services.ranking.columns import read_products
 from services.ranking.history_features import HISTORY_FEATURES, history_features
 from services.ranking.product_features import PRODUCT_FEATURES, product_features
@@ -17,6 +18,7 @@ from services.ranking.query_features import QUERY_FEATURES, query_features
 from services.ranking.retrieval_features import RETRIEVAL_FEATURES, retrieval_features
 
 SURFACE_FEATURES = ("surface_home", "surface_similar")
+NO_RATES = Rates()
 # The columns of the model's input, in their order; a model is served with the list it was trained on only.
 FEATURES: tuple[str, ...] = (
     *RETRIEVAL_FEATURES,
@@ -35,20 +37,22 @@ def compute(
     *,
     surface: "Surface.ValueType",
     now_seconds: float,
+    rates: Rates = NO_RATES,
 ) -> NDArray[np.float32]:
     """Return the features of n candidates: float32 [n, len(FEATURES)], finite, row i for candidate i.
 
     Scores, ratings, reviews, ages and prices are taken relative to the request's other candidates, so that
     a catalogue with other levels than the one trained on looks the same; what is unknown is flagged where
     it can be told apart and counts as average. Without understanding or history their features are 0.
-    `now_seconds` is in seconds since the Unix epoch. Columns must have equal lengths (see `validation`).
+    `now_seconds` is in seconds since the Unix epoch. Price bounds in another currency than a product's count
+    as far as `rates` convert them. Columns must have equal lengths (see `validation`).
     """
     products = read_products(candidates.products)
     affinities = np.array(candidates.history_affinities, dtype=np.float64)
     values: dict[str, Any] = {
         **retrieval_features(candidates),
         **product_features(products, now_seconds),
-        **query_features(products, understanding),
+        **query_features(products, understanding, rates),
         **history_features(products, affinities, user, history, now_seconds),
         "surface_home": float(surface == Surface.SURFACE_HOME),
         "surface_similar": float(surface == Surface.SURFACE_SIMILAR),

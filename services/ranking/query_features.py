@@ -1,11 +1,13 @@
 """How well a product fits what the query was understood to ask for."""
 
+import math
 from collections.abc import Iterable
 
 import numpy as np
 
 from aisle.intent.v1.intent_pb2 import LabelProbability, PriceBounds, Slot, Understanding
-from services.ranking.columns import Bools, Floats, Products
+from runtime.money import Rates
+from services.ranking.columns import Bools, Floats, Products, Words
 
 _INTENTS = ("browse", "purchase", "review")
 QUERY_FEATURES = (
@@ -29,7 +31,9 @@ QUERY_FEATURES = (
 _Wanted = dict[str, dict[str, float]]  # attribute → value → confidence
 
 
-def query_features(products: Products, understanding: Understanding | None) -> dict[str, Floats | float]:
+def query_features(
+    products: Products, understanding: Understanding | None, rates: Rates
+) -> dict[str, Floats | float]:
     """Return the features by name, each float64 [n] or one number for all; all 0 without understanding."""
     if understanding is None or _is_neutral(understanding):
         return dict.fromkeys(QUERY_FEATURES, 0.0)
@@ -41,7 +45,7 @@ def query_features(products: Products, understanding: Understanding | None) -> d
         **_categories(products, _probabilities(understanding.categories)),
         **_wanted(products, _by_key(understanding, negated=False)),
         **_excluded(products, _by_key(understanding, negated=True)),
-        **_bounds(products.prices, bounds),
+        **_bounds(products, bounds, rates),
     }
 
 
@@ -120,17 +124,29 @@ def _holds(products: Products, key: str, values: dict[str, float]) -> tuple[Floa
     return words.lookup(dict.fromkeys(values, 1.0)), words.known
 
 
-def _bounds(prices: Floats, bounds: PriceBounds | None) -> dict[str, Floats | float]:
+def _bounds(products: Products, bounds: PriceBounds | None, rates: Rates) -> dict[str, Floats | float]:
+    """Compare each price with the bounds in its own currency; those that cannot be converted do not count."""
     if bounds is None:
         return {"price_bounded": 0.0, "price_outside": 0.0, "price_excess": 0.0}
-    excess = np.zeros(len(prices))
-    logs = np.log1p(prices)
+    factors = _factors(products.currencies, bounds.currency_code, rates)
+    excess = np.zeros(len(products.prices))
+    logs = np.log1p(products.prices)
     if bounds.HasField("maximum"):
-        excess = np.fmax(excess, logs - np.log1p(max(0.0, bounds.maximum)))
+        excess = np.fmax(excess, logs - np.log1p(factors * max(0.0, bounds.maximum)))
     if bounds.HasField("minimum"):
-        excess = np.fmax(excess, np.log1p(max(0.0, bounds.minimum)) - logs)
+        excess = np.fmax(excess, np.log1p(factors * max(0.0, bounds.minimum)) - logs)
     return {
-        "price_bounded": 1.0,
+        "price_bounded": (~np.isnan(factors)).astype(np.float64),
         "price_outside": (excess > 0).astype(np.float64),
         "price_excess": np.minimum(excess, 4.0),
     }
+
+
+def _factors(currencies: Words, code: str, rates: Rates) -> Floats:
+    """Return how many units of each product's currency one of `code` is, float64 [n]; NaN where unknown.
+
+    Without a currency named, on either side, the numbers are compared as they are.
+    """
+    known = [rates.factor(code, each.upper()) if code else 1.0 for each in currencies.values]
+    table = [math.nan if factor is None else factor for factor in known]
+    return np.array([*table, 1.0], dtype=np.float64)[currencies.rows]  # row −1 reads the last entry

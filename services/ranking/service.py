@@ -7,6 +7,7 @@ import numpy as np
 
 from aisle.ranking.v1.ranking_pb2 import RankRequest, RankResponse
 from aisle.ranking.v1.ranking_pb2_grpc import RankingServiceServicer
+from runtime.money import read_rates
 from runtime.observability.stages import StageClock
 from services.ranking.features import compute
 from services.ranking.model import RankingModel
@@ -25,6 +26,7 @@ class RankingService(RankingServiceServicer):
     def __init__(self, model: RankingModel, settings: RankingSettings) -> None:
         self._model = model
         self._settings = settings
+        self._rates = read_rates(settings.rates)
 
     async def Rank(self, request: RankRequest, context: Any) -> RankResponse:
         """Score all candidates and order them; raises InvalidArgument on columns that do not fit."""
@@ -38,6 +40,7 @@ class RankingService(RankingServiceServicer):
                 request.history if request.HasField("history") else None,
                 surface=request.surface,
                 now_seconds=time.time(),
+                rates=self._rates,
             )
         with clock.stage("ranking/model"):
             predictions = self._model.predict(features)

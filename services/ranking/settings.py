@@ -1,5 +1,7 @@
 """Settings of the ranking process."""
 
+from pathlib import Path
+
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
@@ -16,6 +18,7 @@ class RankingSettings(ServerSettings, InferenceSettings):
 
     port: int = Field(50053, ge=0, le=65535, description="gRPC port; 0 takes a free one")
     metrics_port: int = Field(9103, ge=0, le=65535, description="port of /metrics; 0 takes a free one")
+    rates: Path | None = Field(None, description='JSON file of exchange rates: {"CNY": 1, "USD": 7.1}')
     search: Weights = Field(Weights(), description="objectives on a page of search results")
     home: Weights = Field(
         Weights(fused=0.5, relevance=0.0, click=1.0, conversion=0.5),

@@ -47,7 +47,11 @@ def _check_products(violations: Violations, path: str, products: ProductColumns)
         _has_length(violations, f"{path}.{name}", getattr(products, name), n)
     if len(products.review_counts) and min(products.review_counts) < 0:
         violations.add(f"{path}.review_counts", f"must not be negative, got {min(products.review_counts)}")
-    words = {"brands": products.brands, "categories": products.categories}
+    words = {
+        "brands": products.brands,
+        "categories": products.categories,
+        "currencies": products.currencies,
+    }
     words |= {f"attributes[{key!r}]": values for key, values in products.attributes.items()}
     for name, values in words.items():
         _check_words(violations, f"{path}.{name}", values, n)

@@ -9,12 +9,15 @@ from aisle.catalog.v1.product_pb2 import Product
 from aisle.catalog.v1.serving_pb2 import ModelVersion
 from runtime.inference.encoder import TextModel, TextResult
 from runtime.inference.manifest import Manifest
+from runtime.memory import Memory
 from runtime.settings import StartupError
 from services.retrieval.text import passage
 
 Embeddings = NDArray[np.float32]
 
 _OUTPUT = "embedding"
+# A search that is asked again within a request, with a filter, is embedded once.
+_LATEST_QUERIES = 16
 _TOKENIZED_AT_ONCE = 16  # the event loop waits while texts are cut into tokens
 
 
@@ -32,6 +35,7 @@ class Encoder:
 
     def __init__(self, model: TextModel) -> None:
         self._model = model
+        self._queries: Memory[Embeddings] = Memory(_LATEST_QUERIES)
         self.space: str = model.manifest.embedding_space
         self.dimension: int = model.manifest.dimension
 
@@ -42,8 +46,13 @@ class Encoder:
 
     async def query(self, text: str) -> Embeddings:
         """Return the embedding of a query: float32 [dimension], L2-normalised. Raises as `TextModel.run`."""
-        results = await self._model.run([self._model.manifest.query_prefix + text])
-        embedding: Embeddings = _stack(results)[0]
+
+        async def embed() -> Embeddings:
+            results = await self._model.run([self._model.manifest.query_prefix + text])
+            embedding: Embeddings = _stack(results)[0]
+            return embedding
+
+        embedding, _ = await self._queries.get(text, embed)
         return embedding
 
     async def products(self, products: Sequence[Product]) -> Embeddings:

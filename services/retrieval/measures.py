@@ -1,41 +1,21 @@
 """Measures and sizes in one spelling: `0.5 L` and `500毫升` both also become the term `500ml`.
 
 A measure becomes its value in the base unit of its family, joined with that unit's name, which is what a
-text that writes it so yields anyway. Metric and imperial units stay apart: nobody searches 106.68 cm for
-42 inches. `small`, `medium` and `large` are sizes only where the text says so (`size M`, `中码`).
+text that writes it so yields anyway. `small`, `medium` and `large` are sizes only where the text says so
+(`size M`, `中码`).
 """
 
 import re
 from functools import lru_cache
 
-# Base unit → factor → spellings, folded.
-_FAMILIES: dict[str, dict[float, str]] = {
-    "ml": {1: "ml 毫升", 10: "cl", 1000: "l ltr liter liters litre litres 升"},
-    "floz": {1: "floz fluidounce fluidounces 液盎司", 128: "gal gallon gallons 加仑"},
-    "g": {0.001: "mg 毫克", 1: "g gram grams 克", 500: "斤", 1000: "kg kgs kilo kilos 千克 公斤"},
-    "oz": {1: "oz ounce ounces 盎司", 16: "lb lbs pound pounds 磅"},
-    "mm": {1: "mm 毫米", 10: "cm 厘米 公分", 1000: "m meter meters metre metres 米"},
-    "inch": {1: "\" '' ′′ ” in inch inches 英寸 寸", 12: "ft foot feet 英尺"},
-    "gb": {0.001: "mb", 1: "gb", 1000: "tb"},
-    "mah": {1: "mah 毫安时 毫安"},
-    "w": {1: "w watt watts 瓦", 1000: "kw 千瓦"},
-    "v": {1: "v volt volts 伏"},
-}
-_UNITS = {
-    spelling: (factor, base)
-    for base, family in _FAMILIES.items()
-    for factor, spellings in family.items()
-    for spelling in spellings.split()
-}
-_HAN_UNITS = "|".join(sorted((unit for unit in _UNITS if unit >= "\u3400"), key=len, reverse=True))
-# Words that begin like a unit: beige, upgrade, carat, corrugated.
-_NO_UNIT = "米[色白黄奇其]|升[级降华]|克[拉力罗]|瓦[楞片]"
+from runtime.units import HAN_UNIT, in_base_unit
+
 # The first digit comes first, so that the search for it is one loop over the characters. A Latin unit ends
 # where its word does: `5-in-1` and `2 in 1` are no lengths.
 _MEASURE = re.compile(
     r"([0-9](?<![0-9a-wyz.,/][0-9])(?:[0-9]{0,2}(?:,[0-9]{3})+|[0-9]{0,8})(?:\.[0-9]{1,4})?)[ -]?"
     r"(fl\.? oz|fluid ounces?|(?!in ?[0-9])[a-z]++(?![0-9]|[-_'’&][0-9a-z])"
-    rf"|\"|''|′′|”|(?!{_NO_UNIT})(?:{_HAN_UNITS}))"
+    rf"|\"|''|′′|”|{HAN_UNIT})"
 )
 _SIZES = {
     "xs": "xsmall extrasmall",
@@ -75,8 +55,8 @@ def normalised(folded: str) -> list[tuple[int, str]]:
 
 @lru_cache(maxsize=10_000)
 def _measure(number: str, unit: str) -> str:
-    known = _UNITS.get(unit) or _UNITS.get(unit.replace(".", "").replace(" ", ""))
-    return f"{float(number.replace(',', '')) * known[0]:.10g}{known[1]}" if known else ""
+    read = in_base_unit(float(number.replace(",", "")), unit)
+    return f"{read[0]:.10g}{read[1]}" if read else ""
 
 
 def _size(words: str) -> str:

@@ -10,7 +10,7 @@ from aisle.catalog.v1.matches_pb2 import Count
 from aisle.catalog.v1.product_pb2 import Product
 from aisle.catalog.v1.serving_pb2 import Degradation
 from aisle.catalog.v1.words_pb2 import DidYouMean, Suggestion
-from aisle.intent.v1.intent_pb2 import LabelProbability, Understanding, UnderstandResponse
+from aisle.intent.v1.intent_pb2 import Constraint, LabelProbability, Understanding, UnderstandResponse
 from aisle.intent.v1.intent_pb2_grpc import IntentServiceServicer
 from aisle.ranking.v1.ranking_pb2 import RankRequest, RankResponse
 from aisle.ranking.v1.ranking_pb2_grpc import RankingServiceServicer
@@ -43,6 +43,8 @@ class ScriptedServices(IntentServiceServicer, RetrievalServiceServicer, RankingS
     languages: dict[str, str] = field(default_factory=dict)  # of queries; the others are "en"
     understood: list[str] = field(default_factory=list)
     ranked: list[RankRequest] = field(default_factory=list)
+    constraints: list[Constraint] = field(default_factory=list)
+    filters: list[str] = field(default_factory=list)
 
     async def _fail(self, method: str, context: Any) -> None:
         if method in self.failures:
@@ -53,11 +55,19 @@ class ScriptedServices(IntentServiceServicer, RetrievalServiceServicer, RankingS
         await self._fail("Understand", context)
         await self._fail(f"Understand {request.query}", context)
         language = self.languages.get(request.query, "en")
-        return UnderstandResponse(understanding=Understanding(language=language, categories=self.categories))
+        understanding = Understanding(
+            language=language, categories=self.categories, constraints=self.constraints
+        )
+        return UnderstandResponse(understanding=understanding)
 
     async def Retrieve(self, request: RetrieveRequest, context: Any) -> RetrieveResponse:
+        self.filters.append(request.filter)
         await self._fail("Retrieve", context)
-        columns = ProductColumns(ids=[f"p{row}" for row in range(N)])
+        if request.filter:
+            await self._fail("Retrieve with a filter", context)
+        columns = ProductColumns(
+            ids=[f"p{row}" for row in range(N)], prices=[100.0 * row for row in range(N)]
+        )
         fused = [float(N - row) for row in range(N)]
         candidates = Candidates(products=columns, fused_scores=fused, history_affinities=[0.0] * N)
         meant = None if request.exact_spelling else self.did_you_mean

@@ -9,8 +9,8 @@ import pytest
 
 from aisle.catalog.v1.serving_pb2 import Degradation, Stage
 from aisle.catalog.v1.words_pb2 import DidYouMean
-from aisle.gateway.v1.gateway_pb2 import SearchRequest, SuggestRequest
-from aisle.intent.v1.intent_pb2 import LabelProbability, Understanding
+from aisle.gateway.v1.gateway_pb2 import ConstraintFate, SearchRequest, SuggestRequest
+from aisle.intent.v1.intent_pb2 import Constraint, ConstraintOperator, LabelProbability, Understanding
 from aisle.intent.v1.intent_pb2_grpc import add_IntentServiceServicer_to_server
 from aisle.ranking.v1.ranking_pb2 import Surface
 from aisle.ranking.v1.ranking_pb2_grpc import add_RankingServiceServicer_to_server
@@ -67,7 +67,8 @@ def popular(services: tuple[ScriptedServices, Backends]) -> PopularList:
 @pytest.fixture
 def flow(services: tuple[ScriptedServices, Backends], popular: PopularList, tmp_path: Path) -> Any:
     state = SqliteState(tmp_path / "events.db")
-    yield Flow(services[1], state, popular, GatewaySettings().budget(), candidates=200)
+    settings = GatewaySettings()
+    yield Flow(services[1], state, popular, settings.budget(), candidates=200, policy=settings.policy())
     state.close()
 
 
@@ -134,6 +135,37 @@ async def test_query_a_service_refuses_is_the_callers_to_mend(services: Any, flo
     services[0].failures[method] = grpc.StatusCode.INVALID_ARGUMENT
     with pytest.raises(InvalidArgument, match="as the test wishes"):
         await flow.answer(_wish())
+
+
+def _at_most(price: float) -> Constraint:
+    operator = ConstraintOperator.CONSTRAINT_OPERATOR_LESS_EQUAL
+    return Constraint(key="price", operator=operator, number=price, confidence=1)
+
+
+async def test_retrieval_is_asked_again_only_for_what_its_answer_does_not_keep(
+    services: Any, flow: Flow
+) -> None:
+    services[0].constraints = [_at_most(250)]
+    answer = await flow.answer(_wish())
+    assert services[0].filters == ["", "((price <= 250))"]
+    assert [each.fate for each in answer.constraints] == [ConstraintFate.CONSTRAINT_FATE_APPLIED]
+    services[0].constraints = [_at_most(500)]  # what all six products cost at most
+    services[0].filters.clear()
+    answer = await flow.answer(_wish())
+    assert services[0].filters == [""]
+    assert [each.fate for each in answer.constraints] == [ConstraintFate.CONSTRAINT_FATE_APPLIED]
+
+
+@pytest.mark.parametrize("code", [*CODES, grpc.StatusCode.INVALID_ARGUMENT])
+async def test_without_a_second_answer_the_first_one_stays_and_says_so(
+    services: Any, flow: Flow, code: grpc.StatusCode
+) -> None:
+    services[0].constraints = [_at_most(250)]
+    services[0].failures["Retrieve with a filter"] = code
+    answer = await flow.answer(_wish())
+    assert _ids(answer) == ["p5", "p4", "p3"]
+    assert [each.fate for each in answer.constraints] == [ConstraintFate.CONSTRAINT_FATE_NO_TIME]
+    assert _told(answer) == {"STAGE_BUDGET": CODES.get(code, "error")}
 
 
 async def test_product_that_does_not_exist_is_told(services: Any, flow: Flow) -> None:

@@ -12,6 +12,8 @@ BOUNDS: dict[str, tuple[float | None, float | None, str]] = {
     "100元以下": (None, 100, "CNY"),
     "T恤 100元以下": (None, 100, "CNY"),
     "一百块以内的耳机": (None, 100, "CNY"),
+    "一百塊以內的耳機": (None, 100, "CNY"),
+    "兩千萬以下": (None, 20_000_000, ""),
     "百元以内 耳机": (None, 100, "CNY"),
     "不超过200": (None, 200, ""),
     "不要超过200块": (None, 200, "CNY"),
@@ -32,6 +34,7 @@ BOUNDS: dict[str, tuple[float | None, float | None, str]] = {
     "100元以下的不要": (100, None, "CNY"),
     "超过1,000元": (1000, None, "CNY"),
     "200-300块": (200, 300, "CNY"),
+    "连衣裙 200到300 M码": (200, 300, ""),
     "200－３００块的鞋": (200, 300, "CNY"),
     "手机 两千到三千": (2000, 3000, ""),
     "五十到一百元": (50, 100, "CNY"),
@@ -47,6 +50,8 @@ BOUNDS: dict[str, tuple[float | None, float | None, str]] = {
     "earbuds under 50": (None, 50, ""),
     "4k tv under 500": (None, 500, ""),
     "less than 30 bucks": (None, 30, "USD"),
+    "dress under fifty dollars": (None, 50, "USD"),
+    "two hundred dollars or less": (None, 200, "USD"),
     "$1,299.99 or less": (None, 1299.99, "USD"),
     "nothing over $100": (None, 100, "USD"),
     "no more than 50": (None, 50, ""),
@@ -90,6 +95,8 @@ NO_BOUNDS = (
     "$50 off",
     "100元优惠券",
     "两块香皂",
+    "often under ten-piece set",
+    "a hundred roses",
     "三件套",
     "百搭外套",
     "over 50 under 20",
@@ -130,7 +137,7 @@ def test_spans_are_places_in_the_query_as_typed(query: str, phrases: list[str]) 
     [
         ("1,299.5", 1299.5), ("2k", 2000), ("1.5万", 15000), ("3千", 3000), ("十五", 15), ("一百零二", 102),
         ("一百二", 120), ("两千三百", 2300), ("三万五千", 35000), ("百", 100), ("〇", 0), ("一九九八", None),
-        ("百百", None), ("百千", None),
+        ("百百", None), ("万万", None), ("百千", None),
     ],
 )  # fmt: skip
 def test_numerals(number: str, value: float | None) -> None:

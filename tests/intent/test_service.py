@@ -1,17 +1,19 @@
 """The intent process, seen from outside, with the published model."""
 
+import asyncio
 import json
 import shutil
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import grpc
 import pytest
 
 from aisle.catalog.v1.user_pb2 import UserContext
-from aisle.intent.v1.intent_pb2 import Understanding, UnderstandRequest
+from aisle.intent.v1.intent_pb2 import Shortcut, Understanding, UnderstandRequest
 from aisle.intent.v1.intent_pb2_grpc import IntentServiceStub
 from runtime.inference.store import ModelStore, sha256
 from runtime.serving.channel import open_channel
@@ -30,6 +32,12 @@ def server(models_root: Path) -> Iterator[Running]:
 async def stub(server: Running) -> AsyncIterator[Any]:
     async with open_channel(server.address) as channel:
         yield IntentServiceStub(channel)
+
+
+def _metrics(server: Running) -> bytes:
+    with urlopen(f"http://127.0.0.1:{server.metrics_port}/metrics", timeout=10) as answer:
+        body: bytes = answer.read()
+    return body
 
 
 async def understood(stub: Any, query: str) -> Understanding:
@@ -132,12 +140,13 @@ async def test_odd_but_valid_queries_are_understood(stub: Any, query: str) -> No
         "\u3000\u2003",
         "黑" * 513,
         "x" * 1_000_000,
+        "word " * 10_000,
         "T恤\x00黑色",
         "tee\x1b[31m",
         "a\nb",
         "\x7f tee",
     ],
-    ids=["empty", "space", "wide space", "513", "1 MB", "NUL", "escape", "line break", "DEL"],
+    ids=["empty", "space", "wide space", "513", "1 MB", "10,000 words", "NUL", "escape", "line break", "DEL"],
 )
 async def test_bad_queries_are_refused_by_name(stub: Any, query: str) -> None:
     error = await error_of(stub.Understand(UnderstandRequest(query=query)))
@@ -145,13 +154,78 @@ async def test_bad_queries_are_refused_by_name(stub: Any, query: str) -> None:
     assert fields_of(error) == ["query"]
 
 
+async def test_bytes_that_are_no_text_are_refused(server: Running) -> None:
+    async with open_channel(server.address) as opened:
+        channel: Any = opened
+        raw = channel.unary_unary("/aisle.intent.v1.IntentService/Understand")
+        error = await error_of(raw(b"\x0a\x04\xff\xfe\xfd\xfc"))
+    assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert fields_of(error) == ["request"]
+
+
+@pytest.mark.parametrize(
+    ("recent", "field"),
+    [
+        (["x"] * 11, "user.recent_queries"),
+        (["x", " "], "user.recent_queries[1]"),
+        (["word " * 10_000], "user.recent_queries[0]"),
+    ],
+)
+async def test_bad_recent_queries_are_refused_by_name(stub: Any, recent: list[str], field: str) -> None:
+    user = UserContext(recent_queries=recent)
+    error = await error_of(stub.Understand(UnderstandRequest(query="T恤", user=user)))
+    assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert fields_of(error) == [field]
+
+
+async def test_a_repeated_query_is_read_once_and_alike(stub: Any, server: Running) -> None:
+    request = UnderstandRequest(query="羊毛 围巾 灰色 一百五十块以内")
+    first, second = [await stub.Understand(request) for _ in range(2)]
+    assert (first.shortcut, second.shortcut) == (0, Shortcut.SHORTCUT_REPEATED)
+    assert second.understanding == first.understanding
+    assert list(second.models) == list(first.models)
+    assert [stage.stage for stage in second.stages] == ["intent/rules"]
+    assert b'aisle_intent_shortcuts_total{reason="repeated"}' in await asyncio.to_thread(_metrics, server)
+
+
+@pytest.mark.parametrize(
+    ("query", "shortcut", "key"),
+    [
+        ("WH-1000XM4", Shortcut.SHORTCUT_MODEL_NUMBER, "model"),
+        (" 100012043978 ", Shortcut.SHORTCUT_MODEL_NUMBER, "model"),
+        ("STRYDERA", Shortcut.SHORTCUT_BRAND, "brand"),
+        ("斯翠德", Shortcut.SHORTCUT_BRAND, "brand"),
+    ],
+)
+async def test_a_model_number_or_a_brand_alone_spares_the_model(
+    stub: Any, query: str, shortcut: int, key: str
+) -> None:
+    answer = await stub.Understand(UnderstandRequest(query=query))
+    assert answer.shortcut == shortcut
+    assert not answer.models and not answer.understanding.intents
+    (found,) = answer.understanding.constraints
+    assert (found.key, query[found.start : found.end]) == (key, query.strip())
+
+
+async def test_context_sharpens_what_goes_on_and_leaves_all_else_alone(stub: Any) -> None:
+    user = UserContext(recent_queries=["black wireless headphones"])
+    cheaper = await stub.Understand(UnderstandRequest(query="cheaper ones", user=user))
+    assert cheaper.understanding.standalone_query == "black wireless headphones"
+    assert cheaper.understanding.categories[0].label == "electronics/headphones"
+    assert wanted(cheaper.understanding)["color"] == "black"
+    query = "T恤 黑色 夏季 不要圆领"
+    requests = [UnderstandRequest(query=query, user=each) for each in (UserContext(), user)]
+    alone, later = [(await stub.Understand(request)).understanding for request in requests]
+    assert alone == later
+
+
 async def test_an_answer_names_its_model_and_where_the_time_went(stub: Any, models_root: Path) -> None:
-    request = UnderstandRequest(query="黑色T恤", user=UserContext(user_id="u1"))
+    request = UnderstandRequest(query="黑色T恤 男", user=UserContext(user_id="u1"))
     answer = await stub.Understand(request)
     assert [(model.name, model.version) for model in answer.models] == [
         ("intent", ModelStore(models_root).current("intent"))
     ]
-    assert [stage.stage for stage in answer.stages] == ["intent/model", "intent/decode"]
+    assert [stage.stage for stage in answer.stages] == ["intent/rules", "intent/model", "intent/decode"]
     assert all(stage.seconds > 0 for stage in answer.stages)
 
 

@@ -32,6 +32,8 @@ NEGATIONS: dict[str, dict[str, bool]] = {
     "shirt -red blue": {"red": True, "blue": False},
     "shoes - black": {"black": False},
     "ＮＯ ＲＥＤ": {"ＲＥＤ": True},
+    "除了紅色的連衣裙": {"紅色": True},
+    "沒有黑色的": {"黑色": True},
     "knot red": {"red": False},
 }
 

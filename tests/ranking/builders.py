@@ -10,7 +10,8 @@ from aisle.catalog.v1.user_pb2 import EventType, HistoryItem, UserContext
 from aisle.intent.v1.intent_pb2 import LabelProbability, PriceBounds, Slot, Understanding
 from aisle.ranking.v1.ranking_pb2 import RankRequest, Surface
 from aisle.retrieval.v1.retrieval_pb2 import Candidates, ChannelColumn
-from services.ranking.features import FEATURES, compute
+from runtime.money import Rates
+from services.ranking.features import FEATURES, NO_RATES, compute
 
 NOW = 1_800_000_000.0
 DAY = 86_400
@@ -33,6 +34,7 @@ def products(
     positive_shares: Sequence[float] | None = None,
     ages_days: Sequence[float] | None = None,
     available: Sequence[bool] | None = None,
+    currencies: Sequence[str | None] | None = None,
     brands: Sequence[str | None] | None = None,
     categories: Sequence[str | None] | None = None,
     attributes: Mapping[str, Sequence[str | None]] | None = None,
@@ -47,6 +49,7 @@ def products(
         positive_review_shares=positive_shares or unknown,
         create_seconds=[0] * n if ages_days is None else [int(NOW - age * DAY) for age in ages_days],
         available=available or [True] * n,
+        currencies=words(currencies) if currencies else None,
         brands=words(brands or [None] * n),
         categories=words(categories or [None] * n),
         attributes={key: words(values) for key, values in (attributes or {}).items()},
@@ -77,6 +80,7 @@ def understanding(
     excluded: Sequence[tuple[str, str]] = (),
     minimum: float | None = None,
     maximum: float | None = None,
+    currency: str = "",
 ) -> Understanding:
     """A reading with the intent to purchase."""
     result = Understanding(
@@ -89,7 +93,7 @@ def understanding(
         ],
     )
     if minimum is not None or maximum is not None:
-        result.price.CopyFrom(PriceBounds(minimum=minimum, maximum=maximum))
+        result.price.CopyFrom(PriceBounds(minimum=minimum, maximum=maximum, currency_code=currency))
     return result
 
 
@@ -108,9 +112,11 @@ def features(
     who: UserContext | None = None,
     history: ProductColumns | None = None,
     surface: "Surface.ValueType" = Surface.SURFACE_SEARCH,
+    *,
+    rates: Rates = NO_RATES,
 ) -> dict[str, list[float]]:
     """The features by name, rounded to 4 digits."""
-    matrix = compute(found, reading, who, history, surface=surface, now_seconds=NOW)
+    matrix = compute(found, reading, who, history, surface=surface, now_seconds=NOW, rates=rates)
     return {
         name: [round(float(value), 4) for value in matrix[:, column]] for column, name in enumerate(FEATURES)
     }

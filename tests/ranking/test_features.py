@@ -10,6 +10,7 @@ from aisle.catalog.v1.user_pb2 import EventType
 from aisle.intent.v1.intent_pb2 import LabelProbability, Understanding
 from aisle.ranking.v1.ranking_pb2 import RankRequest, Surface
 from aisle.retrieval.v1.retrieval_pb2 import ChannelColumn
+from runtime.money import Rates
 from services.ranking.features import FEATURES, compute
 from services.ranking.history_features import HISTORY_FEATURES
 from services.ranking.query_features import QUERY_FEATURES
@@ -140,6 +141,19 @@ def test_price_outside_of_the_bounds_is_measured_in_logarithms() -> None:
     found = features(candidates(columns), understanding(minimum=59, maximum=99))
     assert found["price_outside"] == [1.0, 0.0, 1.0, 0.0]
     assert found["price_excess"] == [round(math.log(60 / 50), 4), 0.0, round(math.log(2), 4), 0.0]
+
+
+def test_bounds_count_in_the_currency_of_each_price_and_not_where_it_cannot_be_converted() -> None:
+    columns = products(3, prices=[99.0, 99.0, 99.0], currencies=["CNY", "USD", "EUR"])
+    reading = understanding(maximum=10, currency="USD")
+    unknown = features(candidates(columns), reading)
+    assert unknown["price_bounded"] == [0.0, 1.0, 0.0]
+    assert unknown["price_outside"] == [0.0, 1.0, 0.0]
+    known = features(candidates(columns), reading, rates=Rates({"CNY": 1, "USD": 7, "EUR": 0.1}))
+    assert known["price_bounded"] == [1.0] * 3
+    assert known["price_excess"] == [round(math.log(100 / 71), 4), round(math.log(100 / 11), 4), 0.0]
+    unnamed = features(candidates(columns), understanding(maximum=10))
+    assert unnamed["price_outside"] == [1.0] * 3
 
 
 @pytest.mark.parametrize("reading", [None, Understanding(), Understanding(language="und")])

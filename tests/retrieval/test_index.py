@@ -75,6 +75,7 @@ def test_candidates_come_as_columns_in_descending_order() -> None:
     assert _values(products.attributes["color"])[by_id["drill"]] == ""
     assert products.prices[by_id["white"]] == 59
     assert np.isnan(products.prices[by_id["drill"]])
+    assert [_values(products.currencies)[by_id[each]] for each in ("white", "drill")] == ["CNY", ""]
     assert products.review_counts[by_id["drill"]] == 12
     assert list(products.available) == [True] * 3
     expected = towards(0) @ towards(0, 0.3)

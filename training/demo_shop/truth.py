@@ -6,16 +6,21 @@
 0     anything else, and everything for queries that look for no product
 """
 
+import json
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aisle.catalog.v1.product_pb2 import Product
+from runtime.money import Rates
 from training.demo_shop.lexicon import lexicon
 from training.demo_shop.schema import SLOT_KEYS, Query, QueryPrice
 
-CNY_PER = {"CNY": 1.0, "USD": 7.0, "": 1.0}  # the shop's fixed rates, so that "under $50" has one meaning
+_WORTH = json.loads(Path(__file__).with_name("rates.json").read_text(encoding="utf-8"))
+CNY_PER: dict[str, float] = {**_WORTH, "": 1.0}  # the shop's fixed rates, so that "under $50" has one meaning
+RATES = Rates(_WORTH)
 EXACT, FAMILY = 1.0, 0.1
 _TYPE, _WISHES = 0.15, 0.55
 _SEARCHES = ("browse", "purchase", "review")

@@ -13,6 +13,7 @@ from aisle.ranking.v1.ranking_pb2 import Surface
 from services.ranking.features import FEATURES, compute
 from services.retrieval.index import Retrieved
 from training.demo_shop import DemoShop, Query, Request
+from training.demo_shop.truth import RATES
 from training.ranker.upstream import Upstream
 
 CANDIDATES = 200
@@ -108,6 +109,7 @@ def _rows(
         found.history,
         surface=Surface.SURFACE_SEARCH,
         now_seconds=request.event_seconds,
+        rates=RATES,
     )
     ids = list(found.candidates.products.ids)
     place = {product: position for position, product in enumerate(request.product_ids)}
