@@ -2,12 +2,18 @@
 
 from typing import Any
 
-from aisle.intent.v1.intent_pb2 import UnderstandRequest, UnderstandResponse
+from aisle.intent.v1.intent_pb2 import (
+    ClassifySentimentRequest,
+    ClassifySentimentResponse,
+    UnderstandRequest,
+    UnderstandResponse,
+)
 from aisle.intent.v1.intent_pb2_grpc import IntentServiceServicer
 from runtime.observability.stages import StageClock
 from services.intent.decoding import Decoder
 from services.intent.model import IntentModel
-from services.intent.validation import check
+from services.intent.sentiment import review_sentiment
+from services.intent.validation import check, check_reviews
 
 
 class IntentServicer(IntentServiceServicer):
@@ -27,4 +33,18 @@ class IntentServicer(IntentServiceServicer):
             understanding = self._decoder.understand(request.query, read.outputs, read.offsets)
         return UnderstandResponse(
             understanding=understanding, models=[self._model.version], stages=clock.times
+        )
+
+    async def ClassifySentiment(
+        self, request: ClassifySentimentRequest, context: Any
+    ) -> ClassifySentimentResponse:
+        """Judge the reviews; raises InvalidArgument when they are none, too many, empty or too long."""
+        check_reviews(request)
+        clock = StageClock()
+        with clock.stage("intent/sentiment"):
+            read = await self._model.read_bulk(request.reviews)
+        return ClassifySentimentResponse(
+            sentiments=[review_sentiment(self._decoder.sentiment(each.outputs)) for each in read],
+            models=[self._model.version],
+            stages=clock.times,
         )

@@ -1,11 +1,13 @@
-"""What a query must be before it is read."""
+"""What queries and reviews must be before they are read."""
 
 import unicodedata
 
-from aisle.intent.v1.intent_pb2 import UnderstandRequest
+from aisle.intent.v1.intent_pb2 import ClassifySentimentRequest, UnderstandRequest
 from runtime.serving.errors import Violations
 
 MOST_CHARACTERS = 512
+MOST_REVIEWS = 256
+MOST_REVIEW_CHARACTERS = 10_000
 
 
 def check(request: UnderstandRequest) -> None:
@@ -18,4 +20,22 @@ def check(request: UnderstandRequest) -> None:
         wrong.add("query", f"must be at most {MOST_CHARACTERS} characters, got {len(query)}")
     elif any(unicodedata.category(character) == "Cc" for character in query):
         wrong.add("query", "must not hold control characters")
+    wrong.raise_if_any()
+
+
+def check_reviews(request: ClassifySentimentRequest) -> None:
+    """Raise InvalidArgument unless there are 1 to 256 reviews, each of 1 to 10,000 characters."""
+    wrong = Violations()
+    count = len(request.reviews)
+    if not 1 <= count <= MOST_REVIEWS:
+        wrong.add("reviews", f"must be 1 to {MOST_REVIEWS}, got {count}; send more in further requests")
+    wrong.raise_if_any()
+    for place, review in enumerate(request.reviews):
+        if not review.strip():
+            wrong.add(f"reviews[{place}]", "must hold more than whitespace")
+        elif len(review) > MOST_REVIEW_CHARACTERS:
+            wrong.add(
+                f"reviews[{place}]",
+                f"must be at most {MOST_REVIEW_CHARACTERS} characters, got {len(review)}",
+            )
     wrong.raise_if_any()
