@@ -22,7 +22,7 @@ from training.intent.batches import Batcher
 from training.intent.dataset import canonical_values, examples
 from training.intent.example import NOUN, Example, Piece, Span, cut, plain
 from training.intent.figures import figures
-from training.intent.fit import Data, evaluate, fit
+from training.intent.fit import Validation, evaluate, fit
 from training.intent.losses import NO_CATEGORY, NO_SENTIMENT, Weights, multi_task_loss
 from training.intent.losses import Labels as BatchLabels
 from training.intent.network import OUTPUTS, IntentNetwork, Logits
@@ -96,8 +96,18 @@ def untrained(own: BaseModel) -> IntentNetwork:
 
 def fitted(method: Method, runs: Path) -> tuple[BaseModel, IntentNetwork, Outcome]:
     own = base()
-    data = Data([*tiny_examples(), *tiny_reviews()], tiny_queries(), tiny_reviews())
-    network, outcome = fit(own, LABELS, data, RECIPE, method=method, seed=7, identity={}, runs=runs)
+    texts, data = [*tiny_examples(), *tiny_reviews()], Validation(tiny_queries(), tiny_reviews())
+    network, outcome = fit(
+        own,
+        LABELS,
+        texts,
+        RECIPE,
+        validate=lambda network: evaluate(network, own, LABELS, data),
+        method=method,
+        seed=7,
+        identity={},
+        runs=runs,
+    )
     return own, network, outcome
 
 
@@ -119,7 +129,7 @@ def test_both_methods_learn_and_leave_a_plain_encoder(method: Method, tmp_path: 
     assert outcome.figures["category_accuracy"] == 1.0
     assert outcome.figures["slot_f1"] > 0.9
     assert outcome.figures["sentiment_accuracy"] == 1.0
-    data = Data((), tiny_queries(), tiny_reviews())
+    data = Validation(tiny_queries(), tiny_reviews())
     assert evaluate(network, own, LABELS, data) == pytest.approx(outcome.figures)
     before = base().encoder
     for layer in range(LAYERS):

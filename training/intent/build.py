@@ -23,7 +23,7 @@ from training.intent.calibrate import calibrated
 from training.intent.dataset import canonical_values, examples
 from training.intent.example import Example
 from training.intent.figures import figures, sentiment_figures
-from training.intent.fit import MAX_TOKENS, Data, fit
+from training.intent.fit import MAX_TOKENS, Validation, evaluate, fit
 from training.intent.network import OUTPUTS, IntentNetwork
 from training.intent.public import PublicSet
 from training.intent.reading import by_graph, by_network, feeds, sentiments, understand
@@ -88,12 +88,13 @@ def build(order: Order, store: ModelStore, *, force: str = "", runs: Path = Path
         return Built(current.manifest, None)
     labels = labels_of(order.shop)
     reviews = review_examples(order.shop, "validation")
-    data = Data(_training_examples(order), order.queries("validation"), reviews[:VALIDATION_REVIEWS])
+    validation = Validation(order.queries("validation"), reviews[:VALIDATION_REVIEWS])
     network, outcome = fit(
         order.base,
         labels,
-        data,
+        _training_examples(order),
         order.recipe,
+        validate=lambda network: evaluate(network, order.base, labels, validation),
         method=order.method,
         seed=order.seed,
         identity=settings,

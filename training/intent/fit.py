@@ -20,36 +20,41 @@ from training.intent.losses import multi_task_loss
 from training.intent.network import IntentNetwork
 from training.intent.reading import by_network, sentiments, understand
 from training.intent.recipe import Recipe
-from training.layers import run_layers, upper_layers
+from training.layers import narrow, run_layers, upper_layers
 from training.loop import Outcome, ParameterGroup, Schedule, Task, train
 
 MAX_TOKENS = 128  # of a served query; 512 characters of Chinese may be more
 
 
-@dataclass(frozen=True)
-class Data:
-    """What to learn from, and the queries and reviews that choose the epoch."""
+Validate = Callable[[IntentNetwork], Mapping[str, float]]
 
-    train: Sequence[Example]
-    validation: Sequence[Query]
+
+@dataclass(frozen=True)
+class Validation:
+    """The queries and reviews that choose the epoch."""
+
+    queries: Sequence[Query]
     reviews: Sequence[Example] = ()
 
 
 def fit(
     base: BaseModel,
     labels: Labels,
-    data: Data,
+    texts: Sequence[Example],
     recipe: Recipe,
     *,
+    validate: Validate,
     method: Method,
     seed: int,
     identity: Mapping[str, object],
+    name: str = "intent",
     runs: Path = Path("runs"),
 ) -> tuple[IntentNetwork, Outcome]:
-    """Return a plain network fitted to `data.train`, in eval mode, and how the run went.
+    """Return a plain network fitted to `texts`, in eval mode, and how the run went.
 
-    The validation figure "score" chooses the epoch. `base` is changed in place. `identity` holds all that
-    decides the weights, so that an interrupted run goes on only as the same one.
+    The figure "score" of `validate`, called in eval mode, chooses the epoch. `base` is changed in place.
+    `identity` holds all that decides the weights, so that an interrupted run of this `name` goes on only as
+    the same one.
     """
     torch.manual_seed(seed)
     plain, frozen = base.encoder, base.config.num_hidden_layers - recipe.trainable_layers
@@ -57,10 +62,12 @@ def fit(
     network = IntentNetwork(encoder, base.dimension, labels)
     base.tokenizer.enable_truncation(max_length=MAX_TOKENS)
     batcher = Batcher(base.tokenizer, labels)
-    entered = EnteredBatches(batcher, plain, frozen, examples=data.train, recipe=recipe, seed=seed)
+    entered = EnteredBatches(batcher, plain, frozen, examples=texts, recipe=recipe, seed=seed)
 
     def leave(batch: EnteredBatch) -> Tensor:
-        return run_layers(upper_layers(plain, frozen), batch.states, batch.attention_mask)
+        with narrow(recipe.bfloat16):
+            states = run_layers(upper_layers(plain, frozen), batch.states.float(), batch.attention_mask)
+        return states.float()
 
     def loss(batch: EnteredBatch) -> Tensor:
         logits = network.read(leave(batch), batch.attention_mask)
@@ -74,24 +81,31 @@ def fit(
             ParameterGroup(network.heads(), recipe.head_rate),
         ],
         batches=entered.epoch,
-        steps_per_epoch=-(-(len(data.train) + recipe.invented(len(data.train))) // recipe.batch),
+        steps_per_epoch=-(-(len(texts) + recipe.invented(len(texts))) // recipe.batch),
         loss=loss,
-        validate=lambda: evaluate(network, base, labels, data),
+        validate=lambda: validate(network),
         choose_by="score",
     )
-    schedule = Schedule(epochs=recipe.epochs, max_steps=recipe.max_steps, seed=seed)
-    outcome = train(task, schedule, name="intent", recipe=identity, runs=runs)
+    schedule = Schedule(
+        epochs=recipe.epochs,
+        max_steps=recipe.max_steps,
+        seed=seed,
+        checkpoint_steps=recipe.checkpoint_steps,
+    )
+    outcome = train(task, schedule, name=name, recipe=identity, runs=runs)
     network.eval()
     _acquaint(network, leave, entered.epoch(0), labels)
     network.encoder = merge(encoder)
     return network.eval(), outcome
 
 
-def evaluate(network: IntentNetwork, base: BaseModel, labels: Labels, data: Data) -> Mapping[str, float]:
-    """Return the figures of `network` on the validation texts of `data`."""
+def evaluate(
+    network: IntentNetwork, base: BaseModel, labels: Labels, data: Validation
+) -> Mapping[str, float]:
+    """Return the figures of `network` on the texts of `data`."""
     run, decoder = by_network(network), Decoder(labels)
-    queries = understand(run, base.tokenizer, decoder, [query.text for query in data.validation])
-    found = figures(queries, data.validation)
+    queries = understand(run, base.tokenizer, decoder, [query.text for query in data.queries])
+    found = figures(queries, data.queries)
     if data.reviews:
         told = sentiments(run, base.tokenizer, decoder, [review.text for review in data.reviews])
         found |= sentiment_figures(told, data.reviews)
