@@ -13,7 +13,7 @@ import unicodedata
 from functools import lru_cache
 from itertools import pairwise
 
-from services.retrieval.chinese import simplify
+from runtime.chinese import simplify
 from services.retrieval.measures import SIZES, normalised
 
 _HAN = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
