@@ -1,15 +1,17 @@
-"""One width and one case for the characters of a query, each staying in its place."""
+"""One width, one case and one Chinese script for the characters of a query, each staying in its place."""
 
 import unicodedata
 
+from runtime.chinese import simplify
+
 
 def fold(text: str) -> str:
-    """Return `text` in lower case with full-width forms narrowed, character by character.
+    """Return `text` in lower case and simplified Chinese with full-width forms narrowed.
 
     The result has the same length, so that a span of it is the same span of `text`; a character whose
     folded form is not one character (such as ½ or ß) stays as it is.
     """
-    return "".join(map(_fold_one, text))
+    return "".join(map(_fold_one, simplify(text)))
 
 
 def _fold_one(character: str) -> str:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from aisle.intent.v1.intent_pb2 import Understanding
+from runtime.chinese import simplify
 from services.intent.decoding import Decoder
 from training.intent.network import OUTPUTS, IntentNetwork
 
@@ -72,8 +73,9 @@ def read(run: Run, tokenizer: Tokenizer, texts: Sequence[str]) -> list[Read]:
     found: dict[int, Read] = {}
     for start in range(0, len(order), _BATCH):
         rows = order[start : start + _BATCH]
-        encodings = tokenizer.encode_batch([texts[row] for row in rows])
-        outputs = run(_feed(tokenizer, [texts[row] for row in rows]))
+        simplified = [simplify(texts[row]) for row in rows]
+        encodings = tokenizer.encode_batch(simplified)
+        outputs = run(_feed(tokenizer, simplified))
         for place, (row, encoding) in enumerate(zip(rows, encodings, strict=True)):
             own = {name: values[place] for name, values in outputs.items()}
             own["slots"] = own["slots"][: len(encoding.ids)]
