@@ -6,11 +6,12 @@ import numpy as np
 from sklearn.metrics import f1_score
 
 from aisle.intent.v1.intent_pb2 import Understanding
+from services.intent.folding import fold
 from training.calibration import calibration_error
 from training.demo_shop import INTENTS, Query
 from training.intent.example import Example
 
-_Facts = set[tuple[object, ...]]
+Facts = set[tuple[object, ...]]
 
 
 def figures(understood: Sequence[Understanding], queries: Sequence[Query]) -> dict[str, float]:
@@ -30,7 +31,7 @@ def figures(understood: Sequence[Understanding], queries: Sequence[Query]) -> di
         "intent_macro_f1": float(f1_score(true, said, labels=INTENTS, average="macro", zero_division=0)),
         "intent_accuracy": _share(a == b for a, b in zip(said, true, strict=True)),
         "category_accuracy": _share(each.categories[0].label == query.category for each, query in about),
-        "slot_f1": _micro_f1([_values(u) for u in understood], [_true_values(q) for q in queries]),
+        "slot_f1": _micro_f1([found_values(u) for u in understood], [true_values(q) for q in queries]),
         "span_f1": _micro_f1([_spans(u) for u in understood], [_true_spans(q) for q in queries]),
         "price_accuracy": _share(map(_same_price, understood, queries)),
         "intent_ece": _ece((u.intents[0].probability, u.intents[0].label == q.intent) for u, q in pairs),
@@ -39,7 +40,7 @@ def figures(understood: Sequence[Understanding], queries: Sequence[Query]) -> di
             for each, query in about
         ),
         "slot_ece": _ece(
-            (slot.confidence, (slot.key, slot.value, slot.negated) in _true_values(query))
+            (slot.confidence, (slot.key, fold(slot.value), slot.negated) in true_values(query))
             for each, query in pairs
             for slot in each.slots
         ),
@@ -62,11 +63,6 @@ def sentiment_figures(told: Sequence[Mapping[str, float]], reviews: Sequence[Exa
     }
 
 
-def shopping_share(understood: Sequence[Understanding]) -> float:
-    """Return the share of queries read as browsing or buying: what queries of a shop's search box are."""
-    return _share(each.intents[0].label in ("browse", "purchase") for each in understood)
-
-
 def _share(flags: Iterable[bool]) -> float:
     told = list(flags)
     return sum(told) / len(told) if told else 0.0
@@ -77,25 +73,27 @@ def _ece(judged: Iterable[tuple[float, bool]]) -> float:
     return calibration_error(np.array([sure for sure, _ in pairs]), np.array([float(r) for _, r in pairs]))
 
 
-def _micro_f1(found: Sequence[_Facts], true: Sequence[_Facts]) -> float:
+def _micro_f1(found: Sequence[Facts], true: Sequence[Facts]) -> float:
     right = sum(len(a & b) for a, b in zip(found, true, strict=True))
     total = sum(map(len, found)) + sum(map(len, true))
     return 2 * right / total if total else 1.0
 
 
-def _values(understanding: Understanding) -> _Facts:
-    return {(slot.key, slot.value, slot.negated) for slot in understanding.slots}
+def found_values(understanding: Understanding) -> Facts:
+    """Return (key, value, negated) of each slot said; case, width and script of a value do not count."""
+    return {(slot.key, fold(slot.value), slot.negated) for slot in understanding.slots}
 
 
-def _true_values(query: Query) -> _Facts:
-    return {(slot.key, slot.value, slot.negated) for slot in query.slots}
+def true_values(query: Query) -> Facts:
+    """Return the same of each slot that is there."""
+    return {(slot.key, fold(slot.value), slot.negated) for slot in query.slots}
 
 
-def _spans(understanding: Understanding) -> _Facts:
+def _spans(understanding: Understanding) -> Facts:
     return {(slot.key, slot.start, slot.end) for slot in understanding.slots}
 
 
-def _true_spans(query: Query) -> _Facts:
+def _true_spans(query: Query) -> Facts:
     return {(slot.key, slot.start, slot.end) for slot in query.slots}
 
 

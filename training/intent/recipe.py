@@ -49,7 +49,7 @@ RECIPES: dict[RecipeName, Recipe] = {
     # A shop's own intents, many of them and all in plain sentences: nothing to vary.
     "own_labels": Recipe(
         trainable_layers=6,
-        epochs=5,
+        epochs=4,
         encoder_rate=3e-4,
         adapter_rate=2e-3,
         head_rate=5e-3,
