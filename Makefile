@@ -22,6 +22,8 @@ RATES ?=
 SETS ?=
 BENCH ?=
 REF ?=
+QUICK ?=
+STEPS ?=
 # Where the benchmark's queries come from: the catalogue's own, unless told otherwise.
 QUERIES ?= $(if $(filter demo,$(CATALOG)),$(SHOP),$(if $(wildcard $(CATALOG)/qrels.tsv),$(CATALOG)))
 
@@ -33,7 +35,7 @@ FINE_TUNING := $(wildcard training/*.py training/base_models/*.py training/expor
 ENCODERS := $(MODELS)/.trained-retriever $(MODELS)/.trained-intent
 TRAINED := $(MODELS)/.trained-ranker $(MODELS)/.trained-sequence
 
-.PHONY: help setup protos shop models demo serve test lint eval eval-recommend bench bench-gate bench-retrieval images clean
+.PHONY: help setup protos shop models demo serve test lint eval eval-intent compare-methods eval-recommend bench bench-gate bench-retrieval images clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -111,6 +113,12 @@ lint: setup ## ruff, mypy --strict, buf, manifests, rules of the folders
 
 eval: models ## relevance of search on real data and the demo shop (DATA=folder)
 	$(PY) -m training.evaluate --data $(DATA) --models $(MODELS) --shop $(SHOP)
+
+eval-intent: models ## intents, slots and sentiment on real sets (DATA=folder, QUICK=1 fine-tunes nothing)
+	$(PY) -m training.evaluate.intent --data $(DATA) --models $(MODELS) --shop $(SHOP) $(if $(QUICK),--quick)
+
+compare-methods: shop ## the intent model by full, LoRA, AdaLoRA and prefix fine-tuning (STEPS=60 for a short look)
+	$(PY) -m training.evaluate.intent.methods --shop $(SHOP) $(if $(STEPS),--steps $(STEPS))
 
 eval-recommend: models ## recommendations: SASRec on published sets, the demo shop's held-out users (DATA=folder)
 	$(PY) -m training.evaluate.recommend --data $(DATA) --models $(MODELS) --shop $(SHOP)

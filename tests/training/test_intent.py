@@ -16,7 +16,7 @@ from tests.training.tiny import LAYERS, tiny_base
 from training.base_models import BaseModel
 from training.demo_shop import SLOT_KEYS, DemoShop, Query, QueryPrice, QuerySlot, load
 from training.export import export_onnx
-from training.finetuning import METHODS, Method
+from training.finetuning import METHODS, Method, PrefixedEncoder
 from training.intent.augmentation import VARIATIONS, varied
 from training.intent.batches import Batcher
 from training.intent.dataset import canonical_values, examples
@@ -121,9 +121,9 @@ def _one_thread() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_both_methods_learn_and_leave_a_plain_encoder(method: Method, tmp_path: Path) -> None:
+def test_every_method_learns_and_leaves_what_is_exported(method: Method, tmp_path: Path) -> None:
     own, network, outcome = fitted(method, tmp_path)
-    assert isinstance(network.encoder, BertModel)
+    assert isinstance(network.encoder, PrefixedEncoder if method == "prefix" else BertModel)
     assert not network.training
     assert outcome.figures["intent_accuracy"] > 0.8
     assert outcome.figures["category_accuracy"] == 1.0
@@ -131,15 +131,19 @@ def test_both_methods_learn_and_leave_a_plain_encoder(method: Method, tmp_path: 
     assert outcome.figures["sentiment_accuracy"] == 1.0
     data = Validation(tiny_queries(), tiny_reviews())
     assert evaluate(network, own, LABELS, data) == pytest.approx(outcome.figures)
-    before = base().encoder
+    before, after = base().encoder, network.encoder
+    if isinstance(after, PrefixedEncoder):
+        after = after.encoder
+    changed = 0 if method == "prefix" else RECIPE.trainable_layers
     for layer in range(LAYERS):
         name = f"encoder.layer.{layer}.output.dense.weight"
-        same = torch.equal(before.get_parameter(name), network.encoder.get_parameter(name))
-        assert same is (layer < LAYERS - RECIPE.trainable_layers)
+        same = torch.equal(before.get_parameter(name), after.get_parameter(name))
+        assert same is (layer < LAYERS - changed)
 
 
-def test_the_exported_graph_understands_as_the_network_does(tmp_path: Path) -> None:
-    own, network, _ = fitted("full", tmp_path)
+@pytest.mark.parametrize("method", ["full", "prefix"])
+def test_the_exported_graph_understands_as_the_network_does(method: Method, tmp_path: Path) -> None:
+    own, network, _ = fitted(method, tmp_path)
     texts = [each.text for each in tiny_queries()]
     sample = {name: torch.from_numpy(ids) for name, ids in feeds(own.tokenizer, texts[:2])[0].items()}
     axes = {"slots": {0: "batch", 1: "tokens"}}

@@ -71,7 +71,10 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--models", type=Path, default=Path("models"), help="model store to publish to")
     parser.add_argument("--recipe", choices=sorted(RECIPES), default="default", help="how long to train")
     parser.add_argument(
-        "--method", choices=METHODS, default="full", help="all weights of a layer, or adapters"
+        "--method",
+        choices=METHODS,
+        default="full",
+        help="all weights of a layer, adapters beside them, or a prefix",
     )
     parser.add_argument("--seed", type=int, default=7, help="what all random numbers come from")
     parser.add_argument(

@@ -18,8 +18,9 @@ from training.layers import lower_states, narrow
 @dataclass(frozen=True)
 class EnteredBatch:
     """`states`: [batch, tokens, dim] below the trained layers, float32, or bfloat16 where the recipe says so;
-    mask: int64 [batch, tokens]."""
+    ids and mask: int64 [batch, tokens]."""
 
+    input_ids: Tensor
     states: Tensor
     attention_mask: Tensor
     labels: Labels
@@ -62,4 +63,4 @@ class EnteredBatches:
         with narrow(self._recipe.bfloat16):
             states = lower_states(self._encoder, self._frozen, batch.input_ids, batch.attention_mask)
         kept = states.to(torch.bfloat16) if self._recipe.bfloat16 else states
-        return EnteredBatch(kept, batch.attention_mask, batch.labels)
+        return EnteredBatch(batch.input_ids, kept, batch.attention_mask, batch.labels)

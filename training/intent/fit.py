@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -11,7 +12,7 @@ from services.intent.decoding import Decoder
 from services.intent.labels import OUT_OF_SCOPE, Labels
 from training.base_models import BaseModel
 from training.demo_shop import Query
-from training.finetuning import Method, merge, prepare, trainable
+from training.finetuning import Method, allocate, exportable, penalty, prepare, trainable
 from training.intent.batches import Batcher
 from training.intent.entered import EnteredBatch, EnteredBatches
 from training.intent.example import Example
@@ -21,7 +22,7 @@ from training.intent.network import IntentNetwork
 from training.intent.reading import by_network, sentiments, understand
 from training.intent.recipe import Recipe
 from training.layers import narrow, run_layers, upper_layers
-from training.loop import Outcome, ParameterGroup, Schedule, Task, train
+from training.loop import Outcome, ParameterGroup, Task, train
 
 MAX_TOKENS = 128  # of a served query; 512 characters of Chinese may be more
 
@@ -57,23 +58,30 @@ def fit(
     the same one.
     """
     torch.manual_seed(seed)
-    plain, frozen = base.encoder, base.config.num_hidden_layers - recipe.trainable_layers
-    encoder = prepare(plain, method, recipe.trainable_layers)
+    steps_per_epoch = -(-(len(texts) + recipe.invented(len(texts))) // recipe.batch)
+    schedule = recipe.schedule(seed)
+    plain = base.encoder
+    # A prefix stands before every layer, so that none of them can be run beforehand.
+    frozen = 0 if method == "prefix" else base.config.num_hidden_layers - recipe.trainable_layers
+    encoder = prepare(plain, method, recipe.trainable_layers, steps=schedule.steps(steps_per_epoch))
     network = IntentNetwork(encoder, base.dimension, labels)
     base.tokenizer.enable_truncation(max_length=MAX_TOKENS)
     batcher = Batcher(base.tokenizer, labels)
     entered = EnteredBatches(batcher, plain, frozen, examples=texts, recipe=recipe, seed=seed)
 
     def leave(batch: EnteredBatch) -> Tensor:
+        if method == "prefix":
+            output = encoder(input_ids=batch.input_ids, attention_mask=batch.attention_mask)
+            return cast(Tensor, output.last_hidden_state)
         with narrow(recipe.bfloat16):
             states = run_layers(upper_layers(plain, frozen), batch.states.float(), batch.attention_mask)
         return states.float()
 
     def loss(batch: EnteredBatch) -> Tensor:
         logits = network.read(leave(batch), batch.attention_mask)
-        return multi_task_loss(logits, batch.labels, recipe.weights)
+        return multi_task_loss(logits, batch.labels, recipe.weights) + penalty(encoder)
 
-    rate = recipe.adapter_rate if method == "lora" else recipe.encoder_rate
+    rate = recipe.encoder_rate if method == "full" else recipe.adapter_rate
     task = Task(
         module=network,
         groups=[
@@ -81,21 +89,16 @@ def fit(
             ParameterGroup(network.heads(), recipe.head_rate),
         ],
         batches=entered.epoch,
-        steps_per_epoch=-(-(len(texts) + recipe.invented(len(texts))) // recipe.batch),
+        steps_per_epoch=steps_per_epoch,
         loss=loss,
         validate=lambda: validate(network),
         choose_by="score",
-    )
-    schedule = Schedule(
-        epochs=recipe.epochs,
-        max_steps=recipe.max_steps,
-        seed=seed,
-        checkpoint_steps=recipe.checkpoint_steps,
+        after_step=lambda step: allocate(encoder, step),
     )
     outcome = train(task, schedule, name=name, recipe=identity, runs=runs)
     network.eval()
     _acquaint(network, leave, entered.epoch(0), labels)
-    network.encoder = merge(encoder)
+    network.encoder = exportable(encoder)
     return network.eval(), outcome
 
 

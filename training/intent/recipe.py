@@ -5,6 +5,7 @@ from typing import Literal
 
 from training.finetuning import Method
 from training.intent.losses import Weights
+from training.loop import Schedule
 
 RecipeName = Literal["default", "large", "own_labels"]
 
@@ -16,7 +17,7 @@ class Recipe:
     trainable_layers: int
     epochs: int
     encoder_rate: float  # learning rate of the encoder's weights
-    adapter_rate: float  # of LoRA's adapters
+    adapter_rate: float  # of adapters and prefixes
     head_rate: float
     batch: int = 32
     max_steps: int | None = None
@@ -30,6 +31,15 @@ class Recipe:
     def invented(self, examples: int) -> int:
         """How many queries an epoch of so many examples gets besides."""
         return round(self.open_world * examples)
+
+    def schedule(self, seed: int) -> Schedule:
+        """Return how long to train."""
+        return Schedule(
+            epochs=self.epochs,
+            max_steps=self.max_steps,
+            seed=seed,
+            checkpoint_steps=self.checkpoint_steps,
+        )
 
     def settings(self, method: Method, seed: int) -> dict[str, object]:
         """Return the recipe as JSON values, for its fingerprint and the manifest."""
