@@ -11,6 +11,7 @@ from aisle.intent.v1.intent_pb2 import (
 from aisle.intent.v1.intent_pb2_grpc import IntentServiceServicer
 from runtime.observability.stages import StageClock
 from services.intent.decoding import Decoder
+from services.intent.judge import ReviewJudge
 from services.intent.model import IntentModel
 from services.intent.sentiment import review_sentiment
 from services.intent.validation import check, check_reviews
@@ -22,6 +23,7 @@ class IntentServicer(IntentServiceServicer):
     def __init__(self, model: IntentModel) -> None:
         self._model = model
         self._decoder = Decoder(model.labels)
+        self._judge = ReviewJudge(model, self._decoder)
 
     async def Understand(self, request: UnderstandRequest, context: Any) -> UnderstandResponse:
         """Read one query; raises InvalidArgument when it is empty, too long or not text."""
@@ -42,9 +44,14 @@ class IntentServicer(IntentServiceServicer):
         check_reviews(request)
         clock = StageClock()
         with clock.stage("intent/sentiment"):
-            read = await self._model.read_bulk(request.reviews)
+            told = await self._judge.sentiments(request.reviews)
+        products = []
+        if request.product_ids:
+            with clock.stage("intent/aspects"):
+                products = await self._judge.products(request.product_ids, request.reviews, told)
         return ClassifySentimentResponse(
-            sentiments=[review_sentiment(self._decoder.sentiment(each.outputs)) for each in read],
+            sentiments=[review_sentiment(each) for each in told],
             models=[self._model.version],
             stages=clock.times,
+            products=products,
         )

@@ -24,12 +24,20 @@ def check(request: UnderstandRequest) -> None:
 
 
 def check_reviews(request: ClassifySentimentRequest) -> None:
-    """Raise InvalidArgument unless there are 1 to 256 reviews, each of 1 to 10,000 characters."""
+    """Raise InvalidArgument unless there are 1 to 256 reviews, each of 1 to 10,000 characters, and as many
+    products or none."""
     wrong = Violations()
     count = len(request.reviews)
     if not 1 <= count <= MOST_REVIEWS:
         wrong.add("reviews", f"must be 1 to {MOST_REVIEWS}, got {count}; send more in further requests")
+    if request.product_ids and len(request.product_ids) != count:
+        wrong.add(
+            "product_ids", f"must be as many as reviews, {count}, or none, got {len(request.product_ids)}"
+        )
     wrong.raise_if_any()
+    for place, product in enumerate(request.product_ids):
+        if not product:
+            wrong.add(f"product_ids[{place}]", "must name a product")
     for place, review in enumerate(request.reviews):
         if not review.strip():
             wrong.add(f"reviews[{place}]", "must hold more than whitespace")

@@ -28,7 +28,7 @@ from training.intent.network import OUTPUTS, IntentNetwork
 from training.intent.public import PublicSet
 from training.intent.reading import by_graph, by_network, feeds, sentiments, understand
 from training.intent.recipe import Recipe
-from training.intent.reviews import balanced, review_examples
+from training.intent.reviews import aspect_words, balanced, review_examples
 from training.intent.tagging import tag_names
 from training.loop import Outcome
 from training.publish import publish, up_to_date
@@ -121,6 +121,7 @@ def labels_of(shop: DemoShop) -> Labels:
         category=list(shop.categories),
         slots=tag_names(SLOT_KEYS),
         lexicon=canonical_values(),
+        aspects=aspect_words(),
     )
 
 

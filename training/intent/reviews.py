@@ -1,6 +1,9 @@
-"""Reviews of the demo shop, as examples of sentiment."""
+"""Reviews of the demo shop, as examples of sentiment, and the words by which reviews name aspects."""
 
+from pathlib import Path
 from random import Random
+
+import yaml
 
 from training.demo_shop import DemoShop
 from training.demo_shop.schema import Split
@@ -17,3 +20,10 @@ def balanced(reviews: list[Example], each: int, seed: int) -> list[Example]:
     random, kinds = Random(seed), sorted({review.sentiment for review in reviews})
     by_kind = [[review for review in reviews if review.sentiment == kind] for kind in kinds]
     return [review for kind in by_kind for review in random.sample(kind, min(each, len(kind)))]
+
+
+def aspect_words() -> dict[str, list[str]]:
+    """Return the words by which a review names each aspect, in both languages."""
+    path = Path(__file__).parent / "words" / "aspects.yaml"
+    loaded: dict[str, list[str]] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return loaded
