@@ -125,10 +125,8 @@ def test_a_set_is_fine_tuned_once_and_its_figures_kept(tmp_path: Path) -> None:
 def test_sentiment_is_fine_tuned_by_the_same_recipe(tmp_path: Path) -> None:
     rows = [(text, label) for text, label in (("很好", "positive"), ("很差", "negative")) for _ in range(16)]
     given = LabelledSet("zh", "sentiment", rows, rows[::3], rows[::3], "validation")
-    recipe = replace(tuned.RECIPE, trainable_layers=2, epochs=4, encoder_rate=3e-3, batch=8, bfloat16=False)
-    assert (
-        tuned.evaluate(tiny_base("很好 很差"), given, RECIPE, tmp_path)["zh/sentiment/accuracy"].value == 1.0
-    )
+    figures = tuned.evaluate(tiny_base("很好 很差"), given, RECIPE, tmp_path)
+    assert figures["zh/sentiment/accuracy"].value == 1.0
 
 
 EXAMPLE = Example(

@@ -100,7 +100,7 @@ def build(order: Order, store: ModelStore, *, force: str = "", runs: Path = Path
         identity=settings,
         runs=runs,
     )
-    known = [*examples(order.shop, "validation"), *reviews]
+    known = [*examples(order.shop, "validation"), *reviews, *_calibrating(order)]
     labels = calibrated(labels, by_network(network), order.base.tokenizer, known)
     return Built(_publish(order, network, labels, store, force), outcome)
 
@@ -108,10 +108,19 @@ def build(order: Order, store: ModelStore, *, force: str = "", runs: Path = Path
 def _training_examples(order: Order) -> list[Example]:
     """The shop's queries, and of each public set at most half as many, so that searches stay the rule."""
     own = examples(order.shop, "train")
-    random = Random(order.seed)
-    drawn = (random.sample(each.examples, min(len(each.examples), len(own) // 2)) for each in order.public)
+    drawn = [_drawn(each.examples, len(own) // 2, order.seed) for each in order.public]
     reviews = balanced(review_examples(order.shop, "train"), REVIEWS_OF_A_KIND, order.seed)
     return [*own, *reviews, *(example for sample in drawn for example in sample)]
+
+
+def _calibrating(order: Order) -> list[Example]:
+    """Of each public set as many texts as the shop has validation queries, at most."""
+    most = len(order.queries("validation"))
+    return [each for public in order.public for each in _drawn(public.validation, most, order.seed)]
+
+
+def _drawn(texts: Sequence[Example], most: int, seed: int) -> list[Example]:
+    return Random(seed).sample(list(texts), min(len(texts), most))
 
 
 def labels_of(shop: DemoShop) -> Labels:

@@ -1,14 +1,14 @@
 """Real texts that permissive licences allow to train on: searches, questions and reviews.
 
 They are added by the owner's choice; a folder of real data holds each set in a folder of its own. A tenth of
-each set, half of the few real queries, is held out by what it says, for evaluation.
+each set, half of the few real queries, is held out by what it says, for evaluation, and a twentieth calibrates.
 """
 
 import csv
 import gzip
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ _PURCHASE = {"order"}
 _LEFT_OUT = {"shopping_list", "shopping_list_update", "redeem_rewards", "rewards_balance"}
 _FINANCE = ("banking", "credit_cards")  # BANKING77 counts the like as support
 HELD_OUT = 0.1
+CALIBRATING = 0.05
 HELD_OUT_QUERIES = 0.5
 _SENTIMENTS = {"0": "negative", "1": "positive"}
 _LONGEST_NAME = 40  # characters of a brand or a kind of product; longer ones are descriptions
@@ -30,27 +31,42 @@ _REVIEWS = ("amazon_cells_labelled.txt", "yelp_labelled.txt")
 
 @dataclass(frozen=True)
 class PublicSet:
-    """A set's training sentences and the licence they come under."""
+    """A set's training texts, some that calibrate, and the licence they come under."""
 
     name: str
     licence: str
     examples: tuple[Example, ...]
+    validation: tuple[Example, ...]
 
 
 def public_sets(root: Path) -> list[PublicSet]:
     """Read the sets in `root`; raises StartupError naming what is missing."""
     return [
-        PublicSet("CLINC150", "CC BY 3.0", _read(root / "clinc150_en", _clinc)),
-        PublicSet("BANKING77", "CC BY 4.0", _read(root / "banking77_en", _banking)),
-        PublicSet("UCI labelled sentences", "CC BY 4.0", _read(root / "product_reviews_en", _reviews)),
-        PublicSet("Amazon ESCI", "Apache-2.0", _read(root / "esci_us", _esci)),
+        _set("CLINC150", "CC BY 3.0", _read(root / "clinc150_en", _clinc)),
+        _set("BANKING77", "CC BY 4.0", _read(root / "banking77_en", _banking)),
+        _set("UCI labelled sentences", "CC BY 4.0", _read(root / "product_reviews_en", _reviews)),
+        _set("Amazon ESCI", "Apache-2.0", _read(root / "esci_us", _esci)),
     ]
+
+
+def _set(name: str, licence: str, texts: Sequence[Example]) -> PublicSet:
+    calibrating = [_place(each.text) >= 1 - CALIBRATING for each in texts]
+    return PublicSet(
+        name,
+        licence,
+        tuple(each for each, flag in zip(texts, calibrating, strict=True) if not flag),
+        tuple(each for each, flag in zip(texts, calibrating, strict=True) if flag),
+    )
 
 
 def held_out(text: str, share: float = HELD_OUT) -> bool:
     """Whether training leaves a text out, so that evaluation may judge it."""
-    digest = hashlib.sha256(text.encode()).digest()
-    return int.from_bytes(digest[:8], "big") / 2**64 < share
+    return _place(text) < share
+
+
+def _place(text: str) -> float:
+    """A number from 0 to 1 that hangs on the text alone."""
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") / 2**64
 
 
 def off_topic(folder: Path) -> Callable[[str], bool]:
