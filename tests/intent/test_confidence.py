@@ -24,7 +24,7 @@ def confidence(
     )
 
 
-def outputs(logits: list[float], distance: float = 0.0) -> dict[str, np.ndarray]:  # type: ignore[type-arg]
+def outputs(logits: list[float], distance: float = 0.0) -> dict[str, np.ndarray]:
     return {"intent": np.array(logits, dtype=np.float32), "distance": np.array([distance], dtype=np.float32)}
 
 

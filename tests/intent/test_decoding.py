@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from aisle.intent.v1.intent_pb2 import Slot
-from services.intent.decoding import MOST_CATEGORIES, Decoder, Floats
+from services.intent.confidence import Floats
+from services.intent.decoding import MOST_CATEGORIES, Decoder
 from services.intent.labels import Labels
 
 KEYS = ("color", "season", "brand")

@@ -10,11 +10,12 @@ from training.calibration import expected_calibration_error, temperature
 from training.intent.calibrate import calibrated
 from training.intent.example import Example, Piece, plain
 from training.intent.familiarity import Familiarity
+from training.intent.reading import Arrays
 
 RANDOM = np.random.default_rng(3)
 
 
-def overconfident(rows: int, factor: float) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]
+def overconfident(rows: int, factor: float) -> tuple[np.ndarray, np.ndarray]:
     """Logits whose labels are drawn from their softmax, then multiplied by `factor`."""
     logits = RANDOM.normal(size=(rows, 4)) * 2
     labels = np.array([RANDOM.choice(4, p=row) for row in softmax(logits)])
@@ -66,14 +67,13 @@ def test_validation_texts_fit_temperatures_and_scope() -> None:
         plain("great", "browse", "positive"),
     ] * 30
 
-    fitted = calibrated(labels, _by_first_letter, _Words(), texts)  # type: ignore[arg-type]
+    fitted = calibrated(labels, _by_first_letter, _Words(), texts)
     assert fitted.temperatures.intent < 1 < fitted.temperatures.slots  # timid and right; sure and wrong
     assert fitted.scope is not None
     assert fitted.scope.distance > 0 and fitted.scope.intent > 0
     assert fitted.scope.threshold == pytest.approx(0.5)
-    alone = calibrated(
-        labels, _by_first_letter, _Words(), [each for each in texts if each.intent == "browse"]
-    )  # type: ignore[arg-type]
+    inside = [each for each in texts if each.intent == "browse"]
+    alone = calibrated(labels, _by_first_letter, _Words(), inside)
     assert alone.scope is None
 
 
@@ -90,7 +90,7 @@ class _Words:
         return [_Encoding(text) for text in texts]
 
 
-def _by_first_letter(feed: dict[str, np.ndarray]) -> dict[str, np.ndarray]:  # type: ignore[type-arg]
+def _by_first_letter(feed: Arrays) -> Arrays:
     first = feed["input_ids"][:, 0]
     outside = (first == ord("w")).astype(np.float32)
     rows = len(first)

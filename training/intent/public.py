@@ -1,7 +1,7 @@
 """Real texts that permissive licences allow to train on: searches, questions and reviews.
 
 They are added by the owner's choice; a folder of real data holds each set in a folder of its own. A tenth of
-each set, half of the few real queries, is held out by what it says, for evaluation, and a twentieth calibrates.
+each set, half of the few real queries, is held out by what it says, for evaluation; a twentieth calibrates.
 """
 
 import csv
