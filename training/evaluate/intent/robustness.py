@@ -5,6 +5,7 @@ from random import Random
 
 import opencc
 
+from aisle.intent.v1.intent_pb2 import Understanding
 from training.demo_shop import DemoShop, Query
 from training.evaluate.figures import Figure
 from training.evaluate.intent.measures import share, span_f1
@@ -45,19 +46,19 @@ def robustness(model: ServedModel, shop: DemoShop) -> dict[str, Figure]:
     """
     queries = [query for query in shop.queries if query.split == "test"]
     plain = dict(zip([query.id for query in queries], examples(shop, "test"), strict=True))
+    before = dict(zip(plain, model.understand([query.text for query in queries]), strict=True))
     figures: dict[str, Figure] = {}
     for name, perturb in PERTURBATIONS.items():
         random = Random(7)
         texts = {query.id: perturb(plain[query.id], random) for query in queries}
         changed = [query for query in queries if texts[query.id] != query.text]
-        before = _accuracies(model, [query.text for query in changed], changed)
-        after = _accuracies(model, [texts[query.id] for query in changed], changed)
-        figures |= {f"robust_{name}/{task}/lost": _lost(before[task], after[task]) for task in before}
+        kept = _accuracies([before[query.id] for query in changed], changed)
+        found = _accuracies(model.understand([texts[query.id] for query in changed]), changed)
+        figures |= {f"robust_{name}/{task}/lost": _lost(kept[task], found[task]) for task in kept}
     return figures
 
 
-def _accuracies(model: ServedModel, texts: Sequence[str], queries: Sequence[Query]) -> dict[str, Figure]:
-    understood = model.understand(texts)
+def _accuracies(understood: Sequence[Understanding], queries: Sequence[Query]) -> dict[str, Figure]:
     pairs = list(zip(understood, queries, strict=True))
     return {
         "intent": share([each.intents[0].label == query.intent for each, query in pairs]),

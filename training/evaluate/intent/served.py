@@ -9,10 +9,12 @@ from runtime.chinese import simplify
 from runtime.inference.encoder import TextModel
 from runtime.inference.session import InferenceSettings
 from runtime.inference.store import ModelStore
+from services.intent.aspects import Aspects
 from services.intent.decoding import Decoder
 from services.intent.labels import OUT_OF_SCOPE, read_labels
 from services.intent.model import MODEL
-from training.demo_shop import DemoShop
+from services.intent.sentiment import likeliest
+from training.demo_shop import DemoShop, Review
 from training.evaluate.figures import Figure
 from training.evaluate.intent.measures import classified, share, span_f1, told_apart
 from training.evaluate.intent.real import RealTexts, Spans
@@ -28,7 +30,8 @@ class ServedModel:
 
     def __init__(self, store: ModelStore, settings: InferenceSettings) -> None:
         self.model = TextModel.open(store, MODEL, settings)
-        self._decoder = Decoder(read_labels(self.model.stored))
+        labels = read_labels(self.model.stored)
+        self._decoder, self.aspects = Decoder(labels), Aspects(labels.aspects)
 
     def understand(self, texts: Sequence[str]) -> list[Understanding]:
         """Return what the service says of each text."""
@@ -60,6 +63,7 @@ def demo_shop(model: ServedModel, shop: DemoShop) -> dict[str, Figure]:
             "sentiment",
         ),
     }
+    figures["aspects/f1"] = _aspects(model, reviews)
     return {f"demo_shop/{name}": figure for name, figure in figures.items()}
 
 
@@ -72,7 +76,7 @@ def intents_of_real_texts(model: ServedModel, sources: Sequence[RealTexts]) -> d
     """
     said = {each.name: [_merged(u) for u in model.understand(each.texts)] for each in sources}
     figures = {
-        f"{each.name}/intent/accuracy": share([_likeliest(told) == each.intent for told in said[each.name]])
+        f"{each.name}/intent/accuracy": share([likeliest(told) == each.intent for told in said[each.name]])
         for each in sources
     }
     for language in sorted({each.language for each in sources}):
@@ -109,14 +113,22 @@ def categories(understanding: Understanding) -> dict[str, float]:
     return {each.label: each.probability for each in understanding.categories}
 
 
+def _aspects(model: ServedModel, reviews: Sequence[Review]) -> Figure:
+    """F1 of what reviews say: pairs of an aspect and the sentiment of a clause that names it."""
+    clauses = [
+        (row, each) for row, review in enumerate(reviews) for each in model.aspects.clauses(review.text)
+    ]
+    told = model.sentiments([clause.text for _, clause in clauses])
+    found: list[set[tuple[str, str]]] = [set() for _ in reviews]
+    for (row, clause), probabilities in zip(clauses, told, strict=True):
+        found[row] |= {(aspect, likeliest(probabilities)) for aspect in clause.aspects}
+    return span_f1(found, [{(each.aspect, each.sentiment) for each in review.aspects} for review in reviews])
+
+
 def _merged(understanding: Understanding) -> dict[str, float]:
     by_name = intents(understanding)
     shopping = sum(by_name.pop(intent, 0.0) for intent in _SHOPPING_INTENTS)
     return {SHOPPING: shopping, **by_name}
-
-
-def _likeliest(told: dict[str, float]) -> str:
-    return max(told, key=lambda name: told[name])
 
 
 def _out_of_scope(told: Sequence[dict[str, float]], truth: Sequence[str]) -> Iterator[tuple[str, Figure]]:
