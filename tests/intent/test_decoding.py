@@ -88,6 +88,17 @@ def test_unknown_values_keep_their_own_text_when_they_are_whole_words() -> None:
     assert slots_of([("耐", "B-brand"), ("心", "O")]) == []
 
 
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [
+        ("balck", "black"), ("blck", "black"), ("blacck", "black"), ("blavk", "black"), ("navy bleu", "navy"),
+        ("bluck hat", "bluck hat"), ("色黑", "black"), ("黒色", "黒色"), ("blakc5", "blakc5"),
+    ],
+)  # fmt: skip
+def test_a_value_with_one_slip_is_read_as_the_catalogues(written: str, value: str) -> None:
+    assert [slot.value for slot in slots_of([(written, "B-color"), (" tee", "O")])] == [value]
+
+
 def test_a_doubtful_unknown_value_is_left_out_but_a_known_one_needs_less() -> None:
     assert slots_of([("nike", "B-brand")], strength=1.5) == []
     known = slots_of([("black", "B-color")], strength=1.5)

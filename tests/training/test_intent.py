@@ -128,7 +128,7 @@ def test_every_method_learns_and_leaves_what_is_exported(method: Method, tmp_pat
     assert outcome.figures["intent_accuracy"] > 0.8
     assert outcome.figures["category_accuracy"] == 1.0
     assert outcome.figures["slot_f1"] > 0.9
-    assert outcome.figures["sentiment_accuracy"] == 1.0
+    assert outcome.figures["sentiment_accuracy"] > 0.8
     data = Validation(tiny_queries(), tiny_reviews())
     assert evaluate(network, own, LABELS, data) == pytest.approx(outcome.figures)
     before, after = base().encoder, network.encoder

@@ -112,6 +112,7 @@ def evaluate(
     if data.reviews:
         told = sentiments(run, base.tokenizer, decoder, [review.text for review in data.reviews])
         found |= sentiment_figures(told, data.reviews)
+        found["score"] = (3 * found["score"] + found["sentiment_macro_f1"]) / 4  # each task counts alike
     return found
 
 
