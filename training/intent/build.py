@@ -39,6 +39,7 @@ GUARDED = ("intent_macro_f1", "category_accuracy", "slot_f1", "sentiment_macro_f
 REVIEWS_OF_A_KIND = 300  # of each sentiment in training
 VALIDATION_REVIEWS = 150  # that help to choose the epoch
 PARITY_QUERIES = 500
+PARITY_REVIEWS = 150
 CALIBRATION_QUERIES = 64
 _HERE = Path(__file__).parent
 
@@ -176,6 +177,7 @@ def _export(order: Order, network: IntentNetwork, folder: Path) -> Exported:
     texts = [query.text for query in order.queries("train")]
     typical = [texts[row] for row in random.permutation(len(texts))[:CALIBRATION_QUERIES]]
     probes = [query.text for query in order.queries("validation")] + texts
+    reviews = [review.text for review in order.shop.reviews if review.split == "validation"]
     sample = {name: torch.from_numpy(ids) for name, ids in feeds(tokenizer, probes[:2])[0].items()}
     return export_within_parity(
         network,
@@ -183,6 +185,7 @@ def _export(order: Order, network: IntentNetwork, folder: Path) -> Exported:
         OUTPUTS,
         folder,
         probes=feeds(tokenizer, probes[:PARITY_QUERIES], batch=1),
+        own_probes={"sentiment": feeds(tokenizer, reviews[:PARITY_REVIEWS], batch=1)},
         axes={"slots": {0: "batch", 1: "tokens"}},
         calibration=feeds(tokenizer, typical, batch=1),
     )
