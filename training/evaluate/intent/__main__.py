@@ -23,6 +23,7 @@ from training.evaluate.intent.robustness import robustness
 from training.evaluate.intent.served import (
     ServedModel,
     demo_shop,
+    fewer,
     intents_of_real_texts,
     slots_of_titles,
     zero_shot_sentiment,
@@ -30,8 +31,8 @@ from training.evaluate.intent.served import (
 from training.evaluate.report import report_console, table, write
 
 RETRIEVER = "retriever"
-_MOST_TEXTS = 1000  # of a source that the served model reads
-_QUICK_TEXTS = 100
+_MOST_TEXTS = 1000  # of a real source that the served model reads
+_QUICK_TEXTS = 100  # the same, and of the demo shop, in a quick look
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -92,7 +93,7 @@ def _demo_shop(
     if not (options.shop / "fingerprint.json").is_file():
         console.print(f"demo_shop is passed over: there is no shop in {options.shop}; `make shop`")
         return {}
-    shop = load(options.shop)
+    shop = fewer(load(options.shop), _QUICK_TEXTS) if options.quick else load(options.shop)
     measured = demo_shop(model, shop)
     settings = InferenceSettings(models=options.models, threads=options.threads)
     fp32 = ServedModel(store, settings.model_copy(update={"precision": "fp32"}))
@@ -125,7 +126,9 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--shop", type=Path, default=Path("data/demo_shop"), help="the generated demo shop")
     parser.add_argument("--models", type=Path, default=Path("models"), help="model store")
     parser.add_argument("--sets", nargs="+", default=[], metavar="SET", help="fine-tune on these alone")
-    parser.add_argument("--quick", action="store_true", help="fine-tune nothing, and read few texts")
+    parser.add_argument(
+        "--quick", action="store_true", help="fine-tune nothing, and read 100 texts of a kind"
+    )
     parser.add_argument("--out", type=Path, default=Path("results/eval-intent.json"), help="the figures")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="checkpoints and what came of sets")
     parser.add_argument("--threads", type=int, default=2, help="threads of training and inference")

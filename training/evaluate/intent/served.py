@@ -1,6 +1,8 @@
 """The published intent model, asked as the service asks it."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 
@@ -14,12 +16,14 @@ from services.intent.decoding import Decoder
 from services.intent.labels import OUT_OF_SCOPE, read_labels
 from services.intent.model import MODEL
 from services.intent.sentiment import likeliest
-from training.demo_shop import DemoShop, Review
+from training.demo_shop import DemoShop, Query, Review
 from training.evaluate.figures import Figure
 from training.evaluate.intent.measures import classified, share, span_f1, told_apart
 from training.evaluate.intent.real import RealTexts, Spans
 from training.evaluate.intent.sets import LabelledSet
 from training.intent.figures import found_values, true_values
+
+_Text = TypeVar("_Text", Query, Review)
 
 SHOPPING = "shopping"
 _SHOPPING_INTENTS = ("browse", "purchase")
@@ -67,6 +71,11 @@ def demo_shop(model: ServedModel, shop: DemoShop) -> dict[str, Figure]:
     return {f"demo_shop/{name}": figure for name, figure in figures.items()}
 
 
+def fewer(shop: DemoShop, most: int) -> DemoShop:
+    """Return the shop with at most `most` test queries and test reviews, drawn evenly."""
+    return replace(shop, queries=_drawn(shop.queries, most), reviews=_drawn(shop.reviews, most))
+
+
 def intents_of_real_texts(model: ServedModel, sources: Sequence[RealTexts]) -> dict[str, Figure]:
     """Return how real texts of each source are read, and over the sources of a language together.
 
@@ -111,6 +120,11 @@ def intents(understanding: Understanding) -> dict[str, float]:
 def categories(understanding: Understanding) -> dict[str, float]:
     """The probability of the likeliest categories."""
     return {each.label: each.probability for each in understanding.categories}
+
+
+def _drawn(texts: tuple[_Text, ...], most: int) -> tuple[_Text, ...]:
+    test = [text for text in texts if text.split == "test"]
+    return tuple(test[:: max(1, -(-len(test) // most))])
 
 
 def _aspects(model: ServedModel, reviews: Sequence[Review]) -> Figure:
