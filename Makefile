@@ -23,6 +23,8 @@ SETS ?=
 BENCH ?=
 REF ?=
 PEERS ?=
+QUICK ?=
+STEPS ?=
 # Where the benchmark's queries come from: the catalogue's own, unless told otherwise.
 QUERIES ?= $(if $(filter demo,$(CATALOG)),$(SHOP),$(if $(wildcard $(CATALOG)/qrels.tsv),$(CATALOG)))
 
@@ -34,7 +36,7 @@ FINE_TUNING := $(wildcard training/*.py training/base_models/*.py training/expor
 ENCODERS := $(MODELS)/.trained-retriever $(MODELS)/.trained-intent
 TRAINED := $(MODELS)/.trained-ranker $(MODELS)/.trained-sequence
 
-.PHONY: help setup protos shop models demo serve test lint eval eval-recommend bench bench-gate bench-retrieval bench-peers images clean eval-ingredients
+.PHONY: help setup protos shop models demo serve test lint eval eval-recommend bench bench-gate bench-retrieval bench-peers images clean eval-ingredients eval-intent compare-methods
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -123,6 +125,11 @@ eval: models ## relevance of search on real data and the demo shop (DATA=folder)
 
 eval-ingredients: models ## what each ingredient of the retriever's recipe is worth: trains it ten times (DATA=folder)
 	$(PY) -m training.retriever.ingredients --data $(DATA) --models $(MODELS) --shop $(SHOP)
+eval-intent: models ## intents, slots and sentiment on real sets (DATA=folder, QUICK=1 fine-tunes nothing)
+	$(PY) -m training.evaluate.intent --data $(DATA) --models $(MODELS) --shop $(SHOP) $(if $(QUICK),--quick)
+
+compare-methods: shop ## the intent model by full, LoRA, AdaLoRA and prefix fine-tuning (STEPS=60 for a short look)
+	$(PY) -m training.evaluate.intent.methods --shop $(SHOP) $(if $(STEPS),--steps $(STEPS))
 
 eval-recommend: models ## recommendations: SASRec on published sets, the demo shop's held-out users (DATA=folder)
 	$(PY) -m training.evaluate.recommend --data $(DATA) --models $(MODELS) --shop $(SHOP)

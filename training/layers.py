@@ -1,6 +1,7 @@
 """An encoder run in two parts: what lies below the trained layers need be computed only once for a text."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Any, cast
 
 import torch
@@ -18,6 +19,11 @@ def lower_states(encoder: BertModel, frozen: int, input_ids: Tensor, attention_m
         part.eval()
     with torch.no_grad():
         return run_layers(layers, encoder.embeddings(input_ids=input_ids), attention_mask)
+
+
+def narrow(wanted: bool) -> AbstractContextManager[None]:
+    """Compute matrix products in bfloat16 where `wanted`: half the time on a processor that has them."""
+    return torch.autocast("cpu", torch.bfloat16, enabled=wanted)
 
 
 def upper_layers(encoder: BertModel, frozen: int) -> list[nn.Module]:

@@ -44,6 +44,11 @@ class Schedule:
     seed: int = 0
     checkpoint_steps: int = 100  # besides the end of each epoch
 
+    def steps(self, per_epoch: int) -> int:
+        """Return the optimiser steps of a whole run."""
+        every = self.epochs * per_epoch
+        return every if self.max_steps is None else min(every, self.max_steps)
+
 
 @dataclass(frozen=True)
 class Task(Generic[Batch]):
@@ -59,6 +64,8 @@ class Task(Generic[Batch]):
     choose_by: str  # the validation figure that chooses the epoch
     larger_is_better: bool = True
     before_training: bool = False  # validate the untrained module too; it may then be what is kept
+    # Called with the number of the optimiser step just taken, from 1, while its gradients are still there.
+    after_step: Callable[[int], None] = lambda _: None
 
 
 @dataclass(frozen=True)
@@ -72,6 +79,7 @@ class Outcome:
     seconds: float
     resumed: bool
     log_folder: Path = field(default=Path())
+    parameters: int = 0  # numbers that were trained
 
 
 def train(
@@ -112,9 +120,7 @@ class _Run(Generic[Batch]):
     ) -> None:
         self.task, self.schedule, self.name = task, schedule, name
         self.checkpoint, self.writer = checkpoint, writer
-        self.total = schedule.epochs * task.steps_per_epoch
-        if schedule.max_steps is not None:
-            self.total = min(self.total, schedule.max_steps)
+        self.total = schedule.steps(task.steps_per_epoch)
         torch.manual_seed(schedule.seed)
         self.parameters = [p for group in task.groups for p in group.parameters if p.requires_grad]
         self.optimiser = torch.optim.AdamW(
@@ -155,7 +161,14 @@ class _Run(Generic[Batch]):
         row = next(row for row in done.history if row["epoch"] == done.best_epoch)
         figures = {key: value for key, value in row.items() if key not in ("epoch", "step", "loss")}
         return Outcome(
-            done.best_epoch, figures, done.history, done.step, done.seconds, self.resumed, log_folder
+            best_epoch=done.best_epoch,
+            figures=figures,
+            history=done.history,
+            steps=done.step,
+            seconds=done.seconds,
+            resumed=self.resumed,
+            log_folder=log_folder,
+            parameters=sum(parameter.numel() for parameter in self.parameters),
         )
 
     def _restore(self) -> bool:
@@ -197,6 +210,7 @@ class _Run(Generic[Batch]):
         norm = nn.utils.clip_grad_norm_(self.parameters, self.schedule.clip_norm)
         self.optimiser.step()
         self.scheduler.step()
+        self.task.after_step(self.progress.step + 1)
         self._record(value, norm.item())
 
     def _record(self, loss: float, norm: float) -> None:

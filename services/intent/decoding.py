@@ -1,12 +1,11 @@
 """From the model's numbers to what a query means."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from aisle.intent.v1.intent_pb2 import LabelProbability, PriceBounds, Slot, Understanding
+from services.intent.confidence import Confidence, Floats, Probabilities
 from services.intent.constraints import find_constraints
 from services.intent.labels import Labels
 from services.intent.language import language
@@ -17,8 +16,6 @@ from services.intent.slots import KeyProbabilities, Offsets, Value, find_values
 
 MOST_CATEGORIES = 10
 
-Floats = NDArray[np.floating[Any]]
-
 
 class Decoder:
     """Reads the outputs of one model, by its labels."""
@@ -26,27 +23,37 @@ class Decoder:
     def __init__(self, labels: Labels) -> None:
         self._labels = labels
         self._lexicon = Lexicon(labels.lexicon)
+        self._confidence = Confidence(labels)
 
     def understand(self, query: str, outputs: Mapping[str, Floats], offsets: Offsets) -> Understanding:
         """Return the understanding of `query`.
 
-        `outputs` are logits: "intent" [intents], "category" [categories], "slots" [tokens, tags]; `offsets`
-        are the tokens' spans in `query`, in characters, (0, 0) for special tokens.
+        `outputs` are logits: "intent" [intents], "category" [categories], "slots" [tokens, tags], and, where
+        the labels tell the scope, "distance" [1]; `offsets` are the tokens' spans in `query`, in characters,
+        (0, 0) for special tokens.
         """
         bounds = price_bounds(query)
-        slots = self._slots(query, outputs["slots"], offsets, bounds)
+        intents = self._confidence.intents(outputs)
+        categories = self._confidence.of("category", outputs)
+        slots = self._slots(query, self._confidence.of("slots", outputs), offsets, bounds)
         return Understanding(
-            intents=_ranked(outputs["intent"], self._labels.intent, len(self._labels.intent)),
-            categories=_ranked(outputs["category"], self._labels.category, MOST_CATEGORIES),
+            intents=_ranked(intents, self._labels.intent, len(intents)),
+            categories=_ranked(categories, self._labels.category, MOST_CATEGORIES),
+            out_of_scope=self._confidence.out_of_scope(intents),
             slots=slots,
             price=_price(bounds) if bounds else None,
             language=language(query),
             constraints=find_constraints(query, self._lexicon, bounds, slots),
         )
 
-    def _slots(self, query: str, logits: Floats, offsets: Offsets, bounds: Bounds | None) -> list[Slot]:
+    def sentiment(self, outputs: Mapping[str, Floats]) -> dict[str, float]:
+        """Return the probability of each sentiment; `outputs` holds the logits "sentiment" [sentiments]."""
+        probabilities = self._confidence.of("sentiment", outputs)
+        return dict(zip(self._labels.sentiment, probabilities.tolist(), strict=True))
+
+    def _slots(self, query: str, tags: Probabilities, offsets: Offsets, bounds: Bounds | None) -> list[Slot]:
         prices = bounds.spans if bounds else ()
-        keys = KeyProbabilities(softmax(logits), self._labels.slots, offsets)
+        keys = KeyProbabilities(tags, self._labels.slots, offsets)
         values = [
             value
             for value in find_values(query, self._lexicon, keys)
@@ -54,12 +61,6 @@ class Decoder:
         ]
         flags = negated(query, [(value.start, value.end) for value in values])
         return [_slot(value, flag) for value, flag in zip(values, flags, strict=True)]
-
-
-def softmax(logits: Floats) -> NDArray[np.float64]:
-    """Return probabilities along the last axis."""
-    shifted = np.exp(logits.astype(np.float64) - logits.max(axis=-1, keepdims=True))
-    return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True))
 
 
 def _slot(value: Value, is_negated: bool) -> Slot:
@@ -73,8 +74,7 @@ def _slot(value: Value, is_negated: bool) -> Slot:
     )
 
 
-def _ranked(logits: Floats, names: Sequence[str], most: int) -> list[LabelProbability]:
-    probabilities = softmax(logits)
+def _ranked(probabilities: Probabilities, names: Sequence[str], most: int) -> list[LabelProbability]:
     order = np.argsort(-probabilities, kind="stable")[:most]
     return [LabelProbability(label=names[each], probability=probabilities[each]) for each in order]
 

@@ -8,10 +8,39 @@ from runtime.inference.store import StoredModel
 from runtime.settings import StartupError
 
 FILENAME = "labels.json"
+SENTIMENTS = ("negative", "neutral", "positive")
+OUT_OF_SCOPE = "out_of_scope"
+
+
+class Temperatures(BaseModel):
+    """What each output's logits are divided by before they become probabilities (Guo et al. 2017, arXiv
+    1706.04599), fitted on validation texts."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    intent: float = Field(1.0, gt=0)
+    category: float = Field(1.0, gt=0)
+    slots: float = Field(1.0, gt=0)
+    sentiment: float = Field(1.0, gt=0)
+
+
+class Scope(BaseModel):
+    """When a text is about nothing that the shop does.
+
+    The log-odds of that are `intercept` + `intent` times the intent head's own log-odds of it + `distance`
+    times the graph's distance, fitted on validation texts; at `threshold` and above it is decided so.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    intercept: float
+    intent: float
+    distance: float
+    threshold: float = Field(ge=0, le=1)
 
 
 class Labels(BaseModel):
-    """The names of the columns of each output, and the lexicon of attribute values.
+    """The names of the columns of each output, the lexicon of attribute values, and how sure to be.
 
     `slots` are the BIO tags (Ramshaw & Marcus 1995): "O", then "B-<key>" for the first token of a value and
     "I-<key>" for those that go on.
@@ -22,7 +51,11 @@ class Labels(BaseModel):
     intent: list[str] = Field(min_length=1)
     category: list[str] = Field(min_length=1)
     slots: list[str] = Field(min_length=3)
+    sentiment: list[str] = Field(list(SENTIMENTS), min_length=2)
     lexicon: dict[str, dict[str, str]]
+    aspects: dict[str, list[str]] = Field(default_factory=dict)  # aspect → words that name it in a review
+    temperatures: Temperatures = Temperatures()
+    scope: Scope | None = None
 
     @field_validator("slots")
     @classmethod
@@ -38,7 +71,7 @@ def read_labels(stored: StoredModel) -> Labels:
     path = stored.file(FILENAME)
     labels = _parse(path)
     widths = {output.name: output.shape[-1] for output in stored.manifest.outputs}
-    for name in ("intent", "category", "slots"):
+    for name in ("intent", "category", "slots", "sentiment"):
         named = len(getattr(labels, name))
         if widths.get(name) != named:
             raise StartupError(

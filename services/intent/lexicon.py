@@ -3,8 +3,11 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from rapidfuzz.distance import OSA
+
 from services.intent.folding import fold
 
+_LEAST_MISSPELT = 4
 _HYPHENS = str.maketrans("-_", "  ")
 
 
@@ -32,6 +35,22 @@ class Lexicon:
         """Return the catalogue's value of a surface form, None when it has none."""
         return dict(self._meanings.get(_spelling(surface), ())).get(key)
 
+    def nearest(self, key: str, surface: str) -> str | None:
+        """Return the one value of `key` that `surface` names with a single slip, None when there is none.
+
+        A slip is a letter too many, too few or wrong, or two exchanged. Short words become other words by
+        it: Latin ones need four letters, and of two Chinese characters only the order may be wrong.
+        """
+        spelling = _spelling(surface)
+        meant = {
+            value
+            for form, meanings in self._meanings.items()
+            if abs(len(form) - len(spelling)) <= 1 and _is_slip(spelling, form)
+            for other, value in meanings
+            if other == key
+        }
+        return meant.pop() if len(meant) == 1 else None
+
     def matches(self, query: str) -> list[Match]:
         """Return every known form that stands in `query`; they may overlap. Latin forms are whole words."""
         text = _spelling(query)
@@ -58,6 +77,15 @@ class Lexicon:
             for end in range(start + 1, min(len(text), start + self._longest) + 1):
                 if text[start:end] in self._meanings and is_whole(text, start, end):
                     yield start, end
+
+
+def _is_slip(written: str, form: str) -> bool:
+    if written.isascii() != form.isascii() or OSA.distance(written, form, score_cutoff=1) > 1:
+        return False
+    shortest = min(len(written), len(form))
+    if form.isascii():
+        return shortest >= _LEAST_MISSPELT
+    return sorted(written) == sorted(form) or shortest > 2
 
 
 def is_whole(folded: str, start: int, end: int) -> bool:

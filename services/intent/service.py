@@ -2,12 +2,18 @@
 
 from typing import Any
 
-from aisle.intent.v1.intent_pb2 import UnderstandRequest, UnderstandResponse
+from aisle.intent.v1.intent_pb2 import (
+    ClassifySentimentRequest,
+    ClassifySentimentResponse,
+    UnderstandRequest,
+    UnderstandResponse,
+)
 from aisle.intent.v1.intent_pb2_grpc import IntentServiceServicer
 from runtime.observability.stages import StageClock
 from services.intent.model import IntentModel
 from services.intent.reader import Reader
-from services.intent.validation import check
+from services.intent.sentiment import review_sentiment
+from services.intent.validation import check, check_reviews
 
 
 class IntentServicer(IntentServiceServicer):
@@ -16,6 +22,7 @@ class IntentServicer(IntentServiceServicer):
     def __init__(self, model: IntentModel, remembered: int = 0) -> None:
         self._model = model
         self._reader = Reader(model, remembered)
+        self._judge = ReviewJudge(model, Decoder(model.labels))
 
     async def Understand(self, request: UnderstandRequest, context: Any) -> UnderstandResponse:
         """Read one query; raises InvalidArgument when it or a recent one is empty, too long or not text."""
@@ -27,4 +34,23 @@ class IntentServicer(IntentServiceServicer):
             models=[self._model.version] if reading.by_model else [],
             stages=clock.times,
             shortcut=reading.shortcut,
+        )
+
+    async def ClassifySentiment(
+        self, request: ClassifySentimentRequest, context: Any
+    ) -> ClassifySentimentResponse:
+        """Judge the reviews; raises InvalidArgument when they are none, too many, empty or too long."""
+        check_reviews(request)
+        clock = StageClock()
+        with clock.stage("intent/sentiment"):
+            told = await self._judge.sentiments(request.reviews)
+        products = []
+        if request.product_ids:
+            with clock.stage("intent/aspects"):
+                products = await self._judge.products(request.product_ids, request.reviews, told)
+        return ClassifySentimentResponse(
+            sentiments=[review_sentiment(each) for each in told],
+            models=[self._model.version],
+            stages=clock.times,
+            products=products,
         )

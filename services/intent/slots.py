@@ -70,7 +70,7 @@ def find_values(query: str, lexicon: Lexicon, probabilities: KeyProbabilities) -
     chosen = _longest_first(_known(query, lexicon, probabilities))
     chosen += [
         value
-        for value in _unknown(query, probabilities)
+        for value in _unknown(query, lexicon, probabilities)
         if not any(value.start < other.end and other.start < value.end for other in chosen)
     ]
     return sorted(chosen, key=lambda value: value.start)
@@ -93,15 +93,16 @@ def _longest_first(values: Sequence[Value]) -> list[Value]:
     return chosen
 
 
-def _unknown(query: str, probabilities: KeyProbabilities) -> Iterator[Value]:
-    """Yield runs of one key that are whole words, under their own text as the value."""
+def _unknown(query: str, lexicon: Lexicon, probabilities: KeyProbabilities) -> Iterator[Value]:
+    """Yield runs of one key that are whole words: a known value misspelt, or their own text as the value."""
     folded = fold(query)
     for key, run_start, run_end in probabilities.runs():
         start, end = _trimmed(query, run_start, run_end)
         confidence = probabilities.of(key, start, end)
         long_enough = end - start >= _LEAST_UNKNOWN_CHARACTERS
         if long_enough and confidence >= LEAST_UNKNOWN and is_whole(folded, start, end):
-            yield Value(key, query[start:end], start, end, confidence)
+            surface = query[start:end]
+            yield Value(key, lexicon.nearest(key, surface) or surface, start, end, confidence)
 
 
 def _trimmed(query: str, start: int, end: int) -> Span:

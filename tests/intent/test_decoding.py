@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from aisle.intent.v1.intent_pb2 import Slot
-from services.intent.decoding import MOST_CATEGORIES, Decoder, Floats
+from services.intent.confidence import Floats
+from services.intent.decoding import MOST_CATEGORIES, Decoder
 from services.intent.labels import Labels
 
 KEYS = ("color", "season", "brand")
@@ -85,6 +86,17 @@ def test_unknown_values_keep_their_own_text_when_they_are_whole_words() -> None:
     assert told(slots_of([("ni", "B-brand"), ("ke", "I-brand"), (" tee", "O")])) == [("brand", "nike", 0, 4)]
     assert slots_of([("ni", "B-brand"), ("ke", "O"), (" tee", "O")]) == []
     assert slots_of([("耐", "B-brand"), ("心", "O")]) == []
+
+
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [
+        ("balck", "black"), ("blck", "black"), ("blacck", "black"), ("blavk", "black"), ("navy bleu", "navy"),
+        ("bluck hat", "bluck hat"), ("色黑", "black"), ("黒色", "黒色"), ("blakc5", "blakc5"),
+    ],
+)  # fmt: skip
+def test_a_value_with_one_slip_is_read_as_the_catalogues(written: str, value: str) -> None:
+    assert [slot.value for slot in slots_of([(written, "B-color"), (" tee", "O")])] == [value]
 
 
 def test_a_doubtful_unknown_value_is_left_out_but_a_known_one_needs_less() -> None:

@@ -13,7 +13,13 @@ import grpc
 import pytest
 
 from aisle.catalog.v1.user_pb2 import UserContext
-from aisle.intent.v1.intent_pb2 import Shortcut, Understanding, UnderstandRequest
+from aisle.intent.v1.intent_pb2 import (
+    ClassifySentimentRequest,
+    Sentiment,
+    Shortcut,
+    Understanding,
+    UnderstandRequest,
+)
 from aisle.intent.v1.intent_pb2_grpc import IntentServiceStub
 from runtime.inference.store import ModelStore, sha256
 from runtime.serving.channel import open_channel
@@ -227,6 +233,51 @@ async def test_an_answer_names_its_model_and_where_the_time_went(stub: Any, mode
     ]
     assert [stage.stage for stage in answer.stages] == ["intent/rules", "intent/model", "intent/decode"]
     assert all(stage.seconds > 0 for stage in answer.stages)
+
+
+REVIEWS = {
+    "质量很好，物流很快，推荐购买": Sentiment.SENTIMENT_POSITIVE,
+    "用了两天就坏了，客服不理人，非常失望": Sentiment.SENTIMENT_NEGATIVE,
+    "Great value, looks great. Will buy again.": Sentiment.SENTIMENT_POSITIVE,
+    "Poor quality, it broke after two days. Never again.": Sentiment.SENTIMENT_NEGATIVE,
+}
+
+
+async def test_reviews_are_judged_in_their_order_and_summed_up_by_product(stub: Any) -> None:
+    request = ClassifySentimentRequest(reviews=list(REVIEWS), product_ids=["a", "b", "a", "b"])
+    answer = await stub.ClassifySentiment(request)
+    assert [each.sentiment for each in answer.sentiments] == list(REVIEWS.values())
+    for each in answer.sentiments:
+        assert each.negative + each.neutral + each.positive == pytest.approx(1, abs=1e-5)
+    first, second = answer.products
+    assert (first.product_id, first.reviews, first.positive_share) == ("a", 2, 1)
+    assert (second.product_id, second.negative_share) == ("b", 1)
+    assert {each.aspect for each in second.aspects} == {"quality", "service"}
+
+
+async def test_too_many_reviews_are_refused_with_the_limit(stub: Any) -> None:
+    error = await error_of(stub.ClassifySentiment(ClassifySentimentRequest(reviews=["ok"] * 500)))
+    assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert fields_of(error) == ["reviews"]
+
+
+async def test_a_request_full_of_long_reviews_is_answered(stub: Any) -> None:
+    request = ClassifySentimentRequest(reviews=["good " * 1000, "一般" * 2000] + ["ok"] * 254)
+    assert len((await stub.ClassifySentiment(request)).sentiments) == 256
+
+
+@pytest.mark.parametrize(("query", "outside"), [("今天天气怎么样", True), ("black summer t-shirt", False)])
+async def test_what_is_out_of_scope_is_told(stub: Any, query: str, outside: bool) -> None:
+    assert (await understood(stub, query)).out_of_scope is outside
+
+
+async def test_traditional_characters_are_read_where_they_stand(stub: Any) -> None:
+    query = "黑色 連衣裙 夏季"
+    slots = (await understood(stub, query)).slots
+    assert {(slot.value, query[slot.start : slot.end]) for slot in slots} == {
+        ("black", "黑色"),
+        ("summer", "夏季"),
+    }
 
 
 async def test_an_expired_deadline_is_told_as_one(stub: Any) -> None:

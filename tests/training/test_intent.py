@@ -16,14 +16,14 @@ from tests.training.tiny import LAYERS, tiny_base
 from training.base_models import BaseModel
 from training.demo_shop import SLOT_KEYS, DemoShop, Query, QueryPrice, QuerySlot, load
 from training.export import export_onnx
-from training.finetuning import METHODS, Method
+from training.finetuning import METHODS, Method, PrefixedEncoder
 from training.intent.augmentation import VARIATIONS, varied
 from training.intent.batches import Batcher
 from training.intent.dataset import canonical_values, examples
-from training.intent.example import NOUN, Example, Piece, Span, cut
+from training.intent.example import NOUN, Example, Piece, Span, cut, plain
 from training.intent.figures import figures
-from training.intent.fit import Data, evaluate, fit
-from training.intent.losses import NO_CATEGORY, Weights, multi_task_loss
+from training.intent.fit import Validation, evaluate, fit
+from training.intent.losses import NO_CATEGORY, NO_SENTIMENT, Weights, multi_task_loss
 from training.intent.losses import Labels as BatchLabels
 from training.intent.network import OUTPUTS, IntentNetwork, Logits
 from training.intent.open_world import invented
@@ -79,19 +79,35 @@ def tiny_examples() -> list[Example]:
     ]
 
 
+def tiny_reviews() -> list[Example]:
+    words = {"positive": ("great", "很好"), "neutral": ("so-so", "一般"), "negative": ("awful", "很差")}
+    return [plain(f"{noun} {word}", "review", kind)
+            for kind, both in words.items() for nouns in GOODS.values()
+            for noun, word in zip(nouns, both, strict=True)]  # fmt: skip
+
+
 def base() -> BaseModel:
-    return tiny_base(" ".join(each.text for each in tiny_queries()))
+    return tiny_base(" ".join(each.text for each in [*tiny_examples(), *tiny_reviews()]))
 
 
 def untrained(own: BaseModel) -> IntentNetwork:
-    sizes = {"intents": 5, "categories": 2, "tags": len(LABELS.slots)}
-    return IntentNetwork(own.encoder, own.dimension, **sizes).eval()
+    return IntentNetwork(own.encoder, own.dimension, LABELS).eval()
 
 
 def fitted(method: Method, runs: Path) -> tuple[BaseModel, IntentNetwork, Outcome]:
     own = base()
-    data = Data(tiny_examples(), tiny_queries())
-    network, outcome = fit(own, LABELS, data, RECIPE, method=method, seed=7, identity={}, runs=runs)
+    texts, data = [*tiny_examples(), *tiny_reviews()], Validation(tiny_queries(), tiny_reviews())
+    network, outcome = fit(
+        own,
+        LABELS,
+        texts,
+        RECIPE,
+        validate=lambda network: evaluate(network, own, LABELS, data),
+        method=method,
+        seed=7,
+        identity={},
+        runs=runs,
+    )
     return own, network, outcome
 
 
@@ -104,15 +120,17 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_both_methods_learn_and_leave_a_plain_encoder(method: Method, tmp_path: Path) -> None:
+@pytest.mark.parametrize("method", [each for each in METHODS if each != "prefix"])
+def test_layers_and_adapters_learn_and_leave_a_plain_encoder(method: Method, tmp_path: Path) -> None:
     own, network, outcome = fitted(method, tmp_path)
     assert isinstance(network.encoder, BertModel)
     assert not network.training
     assert outcome.figures["intent_accuracy"] > 0.8
     assert outcome.figures["category_accuracy"] == 1.0
     assert outcome.figures["slot_f1"] > 0.9
-    assert evaluate(network, own, LABELS, tiny_queries()) == pytest.approx(outcome.figures)
+    assert outcome.figures["sentiment_accuracy"] > 0.8
+    data = Validation(tiny_queries(), tiny_reviews())
+    assert evaluate(network, own, LABELS, data) == pytest.approx(outcome.figures)
     before = base().encoder
     for layer in range(LAYERS):
         name = f"encoder.layer.{layer}.output.dense.weight"
@@ -120,8 +138,17 @@ def test_both_methods_learn_and_leave_a_plain_encoder(method: Method, tmp_path: 
         assert same is (layer < LAYERS - RECIPE.trainable_layers)
 
 
-def test_the_exported_graph_understands_as_the_network_does(tmp_path: Path) -> None:
-    own, network, _ = fitted("full", tmp_path)
+def test_a_prefix_learns_and_leaves_every_weight_as_it_was(tmp_path: Path) -> None:
+    _, network, outcome = fitted("prefix", tmp_path)
+    assert isinstance(network.encoder, PrefixedEncoder)
+    assert outcome.figures["intent_accuracy"] > 0.5 and outcome.figures["category_accuracy"] > 0.8
+    before = base().encoder.state_dict()
+    assert all(torch.equal(before[name], now) for name, now in network.encoder.encoder.state_dict().items())
+
+
+@pytest.mark.parametrize("method", ["full", "prefix"])
+def test_the_exported_graph_understands_as_the_network_does(method: Method, tmp_path: Path) -> None:
+    own, network, _ = fitted(method, tmp_path)
     texts = [each.text for each in tiny_queries()]
     sample = {name: torch.from_numpy(ids) for name, ids in feeds(own.tokenizer, texts[:2])[0].items()}
     axes = {"slots": {0: "batch", 1: "tokens"}}
@@ -184,7 +211,7 @@ def test_invented_queries_are_of_no_category_and_cover_every_intent() -> None:
 def test_an_epoch_is_the_same_for_the_same_seed_and_another_for_another() -> None:
     own = base()
     recipe = replace(RECIPE, variation=1.0, open_world=0.5)
-    batcher = Batcher(own.tokenizer, LABELS.intent, LABELS.category, LABELS.slots)
+    batcher = Batcher(own.tokenizer, LABELS)
 
     def ids(seed: int) -> list[list[list[int]]]:
         return [batch.input_ids.tolist() for batch in batcher.epoch(tiny_examples(), recipe, seed)]
@@ -195,7 +222,7 @@ def test_an_epoch_is_the_same_for_the_same_seed_and_another_for_another() -> Non
 
 def test_a_batch_marks_padding_and_special_tokens_as_ignored() -> None:
     own = base()
-    batcher = Batcher(own.tokenizer, LABELS.intent, LABELS.category, LABELS.slots)
+    batcher = Batcher(own.tokenizer, LABELS)
     long, short = Example((Piece("buy black laptop"),), "purchase", ""), EXAMPLE
     batch = batcher.batch([long, short])
     assert batch.labels.slots.shape == batch.input_ids.shape == batch.attention_mask.shape
@@ -205,10 +232,13 @@ def test_a_batch_marks_padding_and_special_tokens_as_ignored() -> None:
 
 
 def test_a_query_of_no_category_teaches_that_none_is_likely() -> None:
-    labels = BatchLabels(torch.zeros(1).long(), torch.tensor([NO_CATEGORY]), torch.tensor([[0]]))
+    none = torch.tensor([NO_CATEGORY])
+    labels = BatchLabels(torch.zeros(1).long(), none, torch.tensor([[0]]), torch.tensor([NO_SENTIMENT]))
 
     def loss(category: Sequence[float]) -> float:
-        logits = Logits(torch.zeros(1, 5), torch.tensor([list(category)]), torch.zeros(1, 1, 3))
+        logits = Logits(
+            torch.zeros(1, 5), torch.tensor([list(category)]), torch.zeros(1, 1, 3), torch.zeros(1, 3)
+        )
         return multi_task_loss(logits, labels, Weights()).item()
 
     assert loss([0.0, 0.0]) < loss([2.0, -2.0])
@@ -217,9 +247,7 @@ def test_a_query_of_no_category_teaches_that_none_is_likely() -> None:
 
 def test_figures_count_what_is_right() -> None:
     own, queries = base(), tiny_queries()[:4]
-    network = IntentNetwork(
-        own.encoder, own.dimension, intents=5, categories=2, tags=len(LABELS.slots)
-    ).eval()
+    network = untrained(own)
     with torch.no_grad():
         for parameter in network.heads():
             parameter.zero_()
@@ -235,9 +263,7 @@ def test_figures_count_what_is_right() -> None:
 
 def test_wrong_prices_are_counted() -> None:
     own = base()
-    network = IntentNetwork(
-        own.encoder, own.dimension, intents=5, categories=2, tags=len(LABELS.slots)
-    ).eval()
+    network = untrained(own)
     text = "buy laptop under $500"
     true = [QueryPrice(None, top, "USD", 11, 21) for top in (500.0, 400.0)]
     queries = [Query("q", "", text, "en", "test", "purchase", "", (), price) for price in true]

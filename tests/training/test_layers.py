@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from tests.training.tiny import LAYERS, tiny_base
-from training.finetuning import METHODS, Method, prepare
+from training.finetuning import LAYERED, Method, prepare
 from training.layers import lower_states, run_layers, upper_layers
 
 IDS = torch.tensor([[0, 4, 5, 6, 1], [0, 4, 1, 0, 0]])
@@ -22,7 +22,7 @@ def test_lower_and_upper_layers_together_are_the_encoder(frozen: int) -> None:
     assert torch.allclose(parts[real], whole[real], atol=1e-5)
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", LAYERED)
 def test_gradients_reach_what_is_trained_and_stop_there(method: Method) -> None:
     encoder = tiny_base("black white red blue").encoder
     prepare(encoder, method, trainable_layers=2)

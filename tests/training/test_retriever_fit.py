@@ -16,7 +16,7 @@ from tests.training.tiny import LAYERS, tiny_base
 from training.base_models import BaseModel
 from training.demo_shop import DemoShop, load
 from training.demo_shop.__main__ import main as make_shop
-from training.finetuning import METHODS, Method
+from training.finetuning import LAYERED, Method
 from training.retriever.__main__ import main
 from training.retriever.build import Order, build
 from training.retriever.catalogues import chosen_catalogues
@@ -61,7 +61,7 @@ def test_texts_through_frozen_layers_embed_as_whole_ones_do(shop: DemoShop, froz
     assert np.allclose(np.linalg.norm(whole, axis=1), 1, atol=1e-5)
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", LAYERED)
 def test_fine_tuning_finds_more_and_leaves_frozen_layers_alone(
     shop: DemoShop, method: Method, tmp_path: Path
 ) -> None:

@@ -1,6 +1,7 @@
 """How far an exported graph is from the module it was made of."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ Corpus = NDArray[np.float32]  # [n, dim], L2-normalised rows: the module's embed
 class Parity:
     """What a module answers to `probes`, run one by one on the CPU; graphs are compared with that.
 
-    Given `corpus`, an embedding stands for the passages it is nearest to by inner product.
+    Given `corpus`, an embedding stands for the passages it is nearest to by inner product. An output that
+    means something for some texts only is compared on its `own_probes`, by the output's name.
     """
 
     def __init__(
@@ -30,9 +32,16 @@ class Parity:
         probes: Sequence[Feed],
         *,
         corpus: Corpus | None = None,
+        own_probes: Mapping[str, Sequence[Feed]] | None = None,
     ) -> None:
-        self._outputs, self._probes, self._corpus = outputs, probes, corpus
-        self._expected = [_expect(module, probe, outputs) for probe in probes]
+        self._corpus, own = corpus, own_probes or {}
+        shared = [output for output in outputs if output not in own]
+        groups = [(shared, probes), *(([output], feeds) for output, feeds in own.items())]
+        self._groups = [
+            _Group(compared, feeds, [_expect(module, feed, outputs) for feed in feeds])
+            for compared, feeds in groups
+            if compared
+        ]
 
     def measure(self, graphs: Mapping[Precision, Path]) -> dict[Precision, dict[str, float]]:
         """Return the figures of each graph; the worst output counts.
@@ -45,20 +54,28 @@ class Parity:
 
     def _measure(self, path: Path) -> dict[str, float]:
         session = _session(path)
-        found = [_run(session, self._outputs, probe) for probe in self._probes]
-        return _compare(self._expected, found, self._probes, self._corpus)
+        by_output = [figures for group in self._groups for figures in group.compare(session, self._corpus)]
+        return _worst(by_output)
 
 
-def _compare(
-    expected: Sequence[Mapping[str, NDArray[Any]]],
-    found: Sequence[Mapping[str, NDArray[Any]]],
-    probes: Sequence[Feed],
-    corpus: Corpus | None,
-) -> dict[str, float]:
-    by_output = [
-        _figures([each[name] for each in expected], [each[name] for each in found], probes, corpus)
-        for name in expected[0]
-    ]
+@dataclass(frozen=True)
+class _Group:
+    """Outputs that are compared on the same probes, and what the module answers there."""
+
+    compared: Sequence[str]
+    probes: Sequence[Feed]
+    expected: Sequence[Mapping[str, NDArray[Any]]]
+
+    def compare(self, session: ort.InferenceSession, corpus: Corpus | None) -> list[dict[str, float]]:
+        """Return the figures of each output."""
+        found = [_run(session, self.compared, probe) for probe in self.probes]
+        return [
+            _figures([e[name] for e in self.expected], [f[name] for f in found], self.probes, corpus)
+            for name in self.compared
+        ]
+
+
+def _worst(by_output: Sequence[Mapping[str, float]]) -> dict[str, float]:
     return {
         figure: (max if figure == "max_difference" else min)(figures[figure] for figures in by_output)
         for figure in by_output[0]

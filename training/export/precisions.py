@@ -72,19 +72,21 @@ def export_within_parity(
     *,
     probes: Sequence[Feed],
     corpus: Corpus | None = None,
+    own_probes: Mapping[str, Sequence[Feed]] | None = None,
     axes: Axes | None = None,
     precisions: Sequence[Precision] = ALL,
     calibration: Sequence[Feed] = (),
 ) -> Exported:
     """Export as `export_onnx` does, measure the parity on `probes`, and spend on int8 only what it needs.
 
+    `probes`, `corpus` and `own_probes` are those of `Parity`.
     When int8 misses its targets it is made again with the most sensitive products left in fp32. The last
     figures are returned whatever they are: the publisher refuses what misses.
     """
     made = [precision for precision in ALL if precision in {"fp32", *precisions}]  # int8 comes from fp32
     graphs = export_onnx(module, sample, outputs, folder, axes=axes, precisions=made, calibration=calibration)
     wanted = {precision: graphs[precision] for precision in precisions}
-    torch_says = Parity(module, outputs, probes, corpus=corpus)
+    torch_says = Parity(module, outputs, probes, corpus=corpus, own_probes=own_probes)
     parity = torch_says.measure(wanted)
     for keep_float in KEPT_FLOAT[1:]:
         if "int8" not in wanted or not (missed := misses({"int8": parity["int8"]})):

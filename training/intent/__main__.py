@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from random import Random
 
 from rich.console import Console
 from rich.table import Table
@@ -15,8 +16,10 @@ from training.base_models import bilingual
 from training.demo_shop import load
 from training.finetuning import METHODS
 from training.intent.build import Built, Order, build
-from training.intent.public import public_sets
+from training.intent.public import PublicSet, public_sets
 from training.intent.recipe import RECIPES
+
+_SAMPLES = 8  # of each public set
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -37,6 +40,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 2
     _report(console, built)
+    if order.public:
+        console.print(_samples(order.public, order.seed))
     console.print(f"intent {built.manifest.version}: {time.monotonic() - start:.0f} s")
     return 0
 
@@ -49,6 +54,16 @@ def _report(console: Console, built: Built) -> None:
         columns = {f"validation, epoch {built.outcome.best_epoch}": built.outcome.figures, **columns}
     console.print(_figures("demo shop", columns))
     console.print(_figures("parity with torch", built.manifest.parity))
+
+
+def _samples(public: Sequence[PublicSet], seed: int) -> Table:
+    """Some texts of each set with what they teach: how noisy the labels are is for a reader to judge."""
+    table = Table("set", "intent", "sentiment", "text", title="labels to check by hand")
+    for each in public:
+        for example in Random(seed).sample(each.examples, min(_SAMPLES, len(each.examples))):
+            table.add_row(each.name, example.intent, example.sentiment, example.text)
+        table.add_section()
+    return table
 
 
 def _figures(title: str, columns: Mapping[str, Mapping[str, float]]) -> Table:
@@ -71,7 +86,10 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--models", type=Path, default=Path("models"), help="model store to publish to")
     parser.add_argument("--recipe", choices=sorted(RECIPES), default="default", help="how long to train")
     parser.add_argument(
-        "--method", choices=METHODS, default="full", help="all weights of a layer, or adapters"
+        "--method",
+        choices=METHODS,
+        default="full",
+        help="all weights of a layer, adapters beside them, or a prefix",
     )
     parser.add_argument("--seed", type=int, default=7, help="what all random numbers come from")
     parser.add_argument(

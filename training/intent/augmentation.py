@@ -1,5 +1,6 @@
 """Variations of a query that people type: other case, width, spacing, order, language, goods, and slips."""
 
+import re
 import string
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -12,7 +13,8 @@ from training.intent.vocabulary import HAN, Vocabulary, language_of
 Variation = Callable[[Example, Random, Vocabulary], Example]
 
 _FULL_WIDTH = {ord(c): ord(c) + 0xFEE0 for c in string.ascii_letters + string.digits}
-_LEAST_MISSPELT = 5  # shorter words become other words
+_WORD = re.compile(r"[A-Za-z]{4,}|[\u4e00-\u9fff]{2,}")  # shorter words become other words
+_ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 _OTHER: dict[Language, Language] = {"zh": "en", "en": "zh"}
 
 
@@ -31,17 +33,21 @@ def widened(example: Example, random: Random, words: Vocabulary) -> Example:
 
 
 def misspelt(example: Example, random: Random, words: Vocabulary) -> Example:
-    """One slip in one long Latin word: a letter left out, doubled, or exchanged with the next."""
+    """One slip in one word: a Latin letter left out, doubled, mistyped or exchanged with the next, or two
+    Chinese characters exchanged."""
     places = [
-        place
+        (place, word)
         for place, piece in enumerate(example.pieces)
-        if len(piece.text) >= _LEAST_MISSPELT and piece.text.isascii() and piece.key != PRICE
+        if piece.key != PRICE
+        for word in _WORD.finditer(piece.text)
     ]
     if not places:
         return example
     pieces = list(example.pieces)
-    chosen = random.choice(places)
-    pieces[chosen] = replace(pieces[chosen], text=_slip(pieces[chosen].text, random))
+    chosen, word = random.choice(places)
+    text = pieces[chosen].text
+    slipped = text[: word.start()] + _slip(word[0], random) + text[word.end() :]
+    pieces[chosen] = replace(pieces[chosen], text=slipped)
     return example.with_pieces(pieces)
 
 
@@ -107,7 +113,7 @@ VARIATIONS: Sequence[tuple[Variation, float]] = (
     (reordered, 0.2),
     (branded, 0.1),
     (respaced, 0.12),
-    (misspelt, 0.1),
+    (misspelt, 0.25),
     (recased, 0.15),
     (widened, 0.03),
 )
@@ -121,12 +127,23 @@ def varied(example: Example, random: Random, words: Vocabulary, *, scale: float 
     return example
 
 
-def _slip(text: str, random: Random) -> str:
-    place = random.randrange(1, len(text) - 1)
-    letter, following = text[place], text[place + 1]
-    if not (letter.isalpha() and following.isalpha()):
-        return text
-    return text[:place] + random.choice(["", letter * 2 + following, following + letter]) + text[place + 2 :]
+def _slip(word: str, random: Random) -> str:
+    place = random.randrange(len(word) - 1)
+    letter, following = word[place], word[place + 1]
+    exchanged = following + letter
+    if not word.isascii():
+        return word[:place] + exchanged + word[place + 2 :]
+    written = random.choice(
+        [following, letter * 2 + following, exchanged, _neighbour(letter, random) + following]
+    )
+    return word[:place] + written + word[place + 2 :]
+
+
+def _neighbour(letter: str, random: Random) -> str:
+    """A letter beside it on the keyboard."""
+    row = next(row for row in _ROWS if letter.lower() in row)
+    at = row.index(letter.lower())
+    return random.choice(row[max(at - 1, 0) : at] + row[at + 1 : at + 2])
 
 
 def _spaced(pieces: Sequence[Piece], random: Random, *, compact: bool) -> list[Piece]:

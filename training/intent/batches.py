@@ -8,9 +8,11 @@ import torch
 from tokenizers import Encoding, Tokenizer
 from torch import Tensor
 
+from services.intent.labels import Labels
 from training.intent.augmentation import varied
 from training.intent.example import Example
-from training.intent.losses import NO_CATEGORY, Labels
+from training.intent.losses import NO_CATEGORY, NO_SENTIMENT
+from training.intent.losses import Labels as BatchLabels
 from training.intent.open_world import invented
 from training.intent.recipe import Recipe
 from training.intent.tagging import IGNORED, tag
@@ -25,23 +27,18 @@ class Batch:
 
     input_ids: Tensor
     attention_mask: Tensor
-    labels: Labels
+    labels: BatchLabels
 
 
 class Batcher:
     """Turns examples into batches; `tokenizer` cuts texts but does not pad."""
 
-    def __init__(
-        self,
-        tokenizer: Tokenizer,
-        intents: Sequence[str],
-        categories: Sequence[str],
-        tags: Sequence[str],
-    ) -> None:
+    def __init__(self, tokenizer: Tokenizer, labels: Labels) -> None:
         self._tokenizer = tokenizer
-        self._intents = {name: number for number, name in enumerate(intents)}
-        self._categories = {name: number for number, name in enumerate(categories)} | {"": NO_CATEGORY}
-        self._tags = {name: number for number, name in enumerate(tags)}
+        self._intents = _numbers(labels.intent)
+        self._categories = _numbers(labels.category) | {"": NO_CATEGORY}
+        self._sentiments = _numbers(labels.sentiment) | {"": NO_SENTIMENT}
+        self._tags = _numbers(labels.slots)
 
     def epoch(self, examples: Sequence[Example], recipe: Recipe, seed: int) -> Iterator[Batch]:
         """Yield the examples varied and shuffled, the recipe's invented queries among them.
@@ -74,12 +71,17 @@ class Batcher:
         return Batch(
             ids,
             mask,
-            Labels(
+            BatchLabels(
                 torch.tensor([self._intents[each.intent] for each in examples]),
                 torch.tensor([self._categories[each.category] for each in examples]),
                 slots,
+                torch.tensor([self._sentiments[each.sentiment] for each in examples]),
             ),
         )
 
     def _tagged(self, example: Example, encoding: Encoding) -> list[int]:
         return tag(encoding.offsets, example.spans, self._tags)
+
+
+def _numbers(names: Sequence[str]) -> dict[str, int]:
+    return {name: number for number, name in enumerate(names)}

@@ -19,21 +19,27 @@ from training.demo_shop import INTENTS, SLOT_KEYS, DemoShop, Query
 from training.demo_shop.lexicon import WORDS
 from training.export import Exported, export_within_parity
 from training.finetuning import Method
+from training.intent.calibrate import calibrated
 from training.intent.dataset import canonical_values, examples
 from training.intent.example import Example
-from training.intent.figures import figures
-from training.intent.fit import MAX_TOKENS, Data, fit
+from training.intent.figures import figures, sentiment_figures
+from training.intent.fit import MAX_TOKENS, Validation, evaluate, fit
 from training.intent.network import OUTPUTS, IntentNetwork
 from training.intent.public import PublicSet
-from training.intent.reading import by_graph, feeds, understand
+from training.intent.reading import by_graph, by_network, feeds, sentiments, understand
 from training.intent.recipe import Recipe
+from training.intent.reviews import aspect_words, balanced, review_examples
 from training.intent.tagging import tag_names
 from training.loop import Outcome
 from training.publish import publish, up_to_date
 from training.recipe import digest, fingerprint
 
-GUARDED = ("intent_macro_f1", "category_accuracy", "slot_f1")  # figures that the next version may not lose
+# Figures that the next version may not lose.
+GUARDED = ("intent_macro_f1", "category_accuracy", "slot_f1", "sentiment_macro_f1")
+REVIEWS_OF_A_KIND = 300  # of each sentiment in training
+VALIDATION_REVIEWS = 150  # that help to choose the epoch
 PARITY_QUERIES = 500
+PARITY_REVIEWS = 150
 CALIBRATION_QUERIES = 64
 _HERE = Path(__file__).parent
 
@@ -82,26 +88,40 @@ def build(order: Order, store: ModelStore, *, force: str = "", runs: Path = Path
     if not force and (current := up_to_date(store, MODEL, fingerprint(settings))):
         return Built(current.manifest, None)
     labels = labels_of(order.shop)
-    data = Data(_training_examples(order), order.queries("validation"))
+    reviews = review_examples(order.shop, "validation")
+    validation = Validation(order.queries("validation"), reviews[:VALIDATION_REVIEWS])
     network, outcome = fit(
         order.base,
         labels,
-        data,
+        _training_examples(order),
         order.recipe,
+        validate=lambda network: evaluate(network, order.base, labels, validation),
         method=order.method,
         seed=order.seed,
         identity=settings,
         runs=runs,
     )
+    known = [*examples(order.shop, "validation"), *reviews, *_calibrating(order)]
+    labels = calibrated(labels, by_network(network), order.base.tokenizer, known)
     return Built(_publish(order, network, labels, store, force), outcome)
 
 
 def _training_examples(order: Order) -> list[Example]:
     """The shop's queries, and of each public set at most half as many, so that searches stay the rule."""
     own = examples(order.shop, "train")
-    random = Random(order.seed)
-    drawn = (random.sample(each.examples, min(len(each.examples), len(own) // 2)) for each in order.public)
-    return [*own, *(example for sample in drawn for example in sample)]
+    drawn = [_drawn(each.examples, len(own) // 2, order.seed) for each in order.public]
+    reviews = balanced(review_examples(order.shop, "train"), REVIEWS_OF_A_KIND, order.seed)
+    return [*own, *reviews, *(example for sample in drawn for example in sample)]
+
+
+def _calibrating(order: Order) -> list[Example]:
+    """Of each public set as many texts as the shop has validation queries, at most."""
+    most = len(order.queries("validation"))
+    return [each for public in order.public for each in _drawn(public.validation, most, order.seed)]
+
+
+def _drawn(texts: Sequence[Example], most: int, seed: int) -> list[Example]:
+    return Random(seed).sample(list(texts), min(len(texts), most))
 
 
 def labels_of(shop: DemoShop) -> Labels:
@@ -111,6 +131,7 @@ def labels_of(shop: DemoShop) -> Labels:
         category=list(shop.categories),
         slots=tag_names(SLOT_KEYS),
         lexicon=canonical_values(),
+        aspects=aspect_words(),
     )
 
 
@@ -156,6 +177,7 @@ def _export(order: Order, network: IntentNetwork, folder: Path) -> Exported:
     texts = [query.text for query in order.queries("train")]
     typical = [texts[row] for row in random.permutation(len(texts))[:CALIBRATION_QUERIES]]
     probes = [query.text for query in order.queries("validation")] + texts
+    reviews = [review.text for review in order.shop.reviews if review.split == "validation"]
     sample = {name: torch.from_numpy(ids) for name, ids in feeds(tokenizer, probes[:2])[0].items()}
     return export_within_parity(
         network,
@@ -163,6 +185,7 @@ def _export(order: Order, network: IntentNetwork, folder: Path) -> Exported:
         OUTPUTS,
         folder,
         probes=feeds(tokenizer, probes[:PARITY_QUERIES], batch=1),
+        own_probes={"sentiment": feeds(tokenizer, reviews[:PARITY_REVIEWS], batch=1)},
         axes={"slots": {0: "batch", 1: "tokens"}},
         calibration=feeds(tokenizer, typical, batch=1),
     )
@@ -170,7 +193,8 @@ def _export(order: Order, network: IntentNetwork, folder: Path) -> Exported:
 
 def _test(order: Order, exported: Exported, labels: Labels) -> dict[str, float]:
     """The figures of the graph that CPUs serve, on the test split."""
-    queries = order.queries("test")
-    run = by_graph(exported.graphs["int8"])
-    texts = [query.text for query in queries]
-    return figures(understand(run, order.base.tokenizer, Decoder(labels), texts), queries)
+    queries, reviews = order.queries("test"), review_examples(order.shop, "test")
+    run, tokenizer, decoder = by_graph(exported.graphs["int8"]), order.base.tokenizer, Decoder(labels)
+    understood = understand(run, tokenizer, decoder, [query.text for query in queries])
+    told = sentiments(run, tokenizer, decoder, [review.text for review in reviews])
+    return figures(understood, queries) | sentiment_figures(told, reviews)

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 
+import torch
 from torch import Tensor
 from transformers import BertModel
 
@@ -11,13 +12,15 @@ from training.intent.batches import Batch, Batcher
 from training.intent.example import Example
 from training.intent.losses import Labels
 from training.intent.recipe import Recipe
-from training.layers import lower_states
+from training.layers import lower_states, narrow
 
 
 @dataclass(frozen=True)
 class EnteredBatch:
-    """`states`: float32 [batch, tokens, dim] below the trained layers; mask: int64 [batch, tokens]."""
+    """`states`: [batch, tokens, dim] below the trained layers, float32, or bfloat16 where the recipe says so;
+    ids and mask: int64 [batch, tokens]."""
 
+    input_ids: Tensor
     states: Tensor
     attention_mask: Tensor
     labels: Labels
@@ -57,5 +60,7 @@ class EnteredBatches:
         return self._batcher.epoch(self._examples, self._recipe, self._seed + epoch)
 
     def _enter(self, batch: Batch) -> EnteredBatch:
-        states = lower_states(self._encoder, self._frozen, batch.input_ids, batch.attention_mask)
-        return EnteredBatch(states, batch.attention_mask, batch.labels)
+        with narrow(self._recipe.bfloat16):
+            states = lower_states(self._encoder, self._frozen, batch.input_ids, batch.attention_mask)
+        kept = states.to(torch.bfloat16) if self._recipe.bfloat16 else states
+        return EnteredBatch(batch.input_ids, kept, batch.attention_mask, batch.labels)

@@ -29,11 +29,15 @@ class Span:
 
 @dataclass(frozen=True)
 class Example:
-    """A query with its labels; `category` is empty where the query is about none that the shop knows."""
+    """A query or a review with its labels.
+
+    `category` is empty where the text is about none that the shop knows, `sentiment` where nobody told it.
+    """
 
     pieces: tuple[Piece, ...]
     intent: str
     category: str
+    sentiment: str = ""
 
     @property
     def text(self) -> str:
@@ -61,9 +65,9 @@ class Example:
         return replace(self, pieces=tuple(pieces))
 
 
-def plain(text: str, intent: str) -> Example:
-    """A query without slots or category."""
-    return Example((Piece(text),), intent, "")
+def plain(text: str, intent: str, sentiment: str = "") -> Example:
+    """A text without slots or category."""
+    return Example((Piece(text),), intent, "", sentiment)
 
 
 def cut(text: str, marked: Iterable[tuple[int, int, str, str]]) -> tuple[Piece, ...]:

@@ -1,13 +1,17 @@
 """How well queries are understood."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
+import numpy as np
 from sklearn.metrics import f1_score
 
 from aisle.intent.v1.intent_pb2 import Understanding
+from services.intent.folding import fold
+from training.calibration import calibration_error
 from training.demo_shop import INTENTS, Query
+from training.intent.example import Example
 
-_Facts = set[tuple[object, ...]]
+Facts = set[tuple[object, ...]]
 
 
 def figures(understood: Sequence[Understanding], queries: Sequence[Query]) -> dict[str, float]:
@@ -15,19 +19,31 @@ def figures(understood: Sequence[Understanding], queries: Sequence[Query]) -> di
 
     `category_accuracy` is over the queries that are about a category. `slot_f1` counts a slot as found when
     key, canonical value and negation are right, `span_f1` when key, start and end are; both are micro
-    averages. `price_accuracy` asks for both bounds, and for no bounds where there are none. `score`, the
-    mean of the first, third and fourth, chooses the epoch.
+    averages. `price_accuracy` asks for both bounds, and for no bounds where there are none. `*_ece` are
+    expected calibration errors, that of slots over the slots said. `score`, the mean of the first, third and
+    fourth, chooses the epoch.
     """
     said = [each.intents[0].label for each in understood]
     true = [query.intent for query in queries]
-    about = [(each, query) for each, query in zip(understood, queries, strict=True) if query.category]
+    pairs = list(zip(understood, queries, strict=True))
+    about = [(each, query) for each, query in pairs if query.category]
     found = {
         "intent_macro_f1": float(f1_score(true, said, labels=INTENTS, average="macro", zero_division=0)),
         "intent_accuracy": _share(a == b for a, b in zip(said, true, strict=True)),
         "category_accuracy": _share(each.categories[0].label == query.category for each, query in about),
-        "slot_f1": _micro_f1([_values(u) for u in understood], [_true_values(q) for q in queries]),
+        "slot_f1": _micro_f1([found_values(u) for u in understood], [true_values(q) for q in queries]),
         "span_f1": _micro_f1([_spans(u) for u in understood], [_true_spans(q) for q in queries]),
         "price_accuracy": _share(map(_same_price, understood, queries)),
+        "intent_ece": _ece((u.intents[0].probability, u.intents[0].label == q.intent) for u, q in pairs),
+        "category_ece": _ece(
+            (each.categories[0].probability, each.categories[0].label == query.category)
+            for each, query in about
+        ),
+        "slot_ece": _ece(
+            (slot.confidence, (slot.key, fold(slot.value), slot.negated) in true_values(query))
+            for each, query in pairs
+            for slot in each.slots
+        ),
     }
     return {
         "score": (found["intent_macro_f1"] + found["category_accuracy"] + found["slot_f1"]) / 3,
@@ -35,9 +51,16 @@ def figures(understood: Sequence[Understanding], queries: Sequence[Query]) -> di
     }
 
 
-def shopping_share(understood: Sequence[Understanding]) -> float:
-    """Return the share of queries read as browsing or buying: what queries of a shop's search box are."""
-    return _share(each.intents[0].label in ("browse", "purchase") for each in understood)
+def sentiment_figures(told: Sequence[Mapping[str, float]], reviews: Sequence[Example]) -> dict[str, float]:
+    """Compare probabilities of sentiments with the reviews' true ones; every figure is 0 to 1."""
+    said = [max(each, key=lambda name: each[name]) for each in told]
+    true = [review.sentiment for review in reviews]
+    right = [a == b for a, b in zip(said, true, strict=True)]
+    return {
+        "sentiment_accuracy": _share(right),
+        "sentiment_macro_f1": float(f1_score(true, said, average="macro", zero_division=0)),
+        "sentiment_ece": _ece((max(each.values()), flag) for each, flag in zip(told, right, strict=True)),
+    }
 
 
 def _share(flags: Iterable[bool]) -> float:
@@ -45,25 +68,32 @@ def _share(flags: Iterable[bool]) -> float:
     return sum(told) / len(told) if told else 0.0
 
 
-def _micro_f1(found: Sequence[_Facts], true: Sequence[_Facts]) -> float:
+def _ece(judged: Iterable[tuple[float, bool]]) -> float:
+    pairs = list(judged)
+    return calibration_error(np.array([sure for sure, _ in pairs]), np.array([float(r) for _, r in pairs]))
+
+
+def _micro_f1(found: Sequence[Facts], true: Sequence[Facts]) -> float:
     right = sum(len(a & b) for a, b in zip(found, true, strict=True))
     total = sum(map(len, found)) + sum(map(len, true))
     return 2 * right / total if total else 1.0
 
 
-def _values(understanding: Understanding) -> _Facts:
-    return {(slot.key, slot.value, slot.negated) for slot in understanding.slots}
+def found_values(understanding: Understanding) -> Facts:
+    """Return (key, value, negated) of each slot said; case, width and script of a value do not count."""
+    return {(slot.key, fold(slot.value), slot.negated) for slot in understanding.slots}
 
 
-def _true_values(query: Query) -> _Facts:
-    return {(slot.key, slot.value, slot.negated) for slot in query.slots}
+def true_values(query: Query) -> Facts:
+    """Return the same of each slot that is there."""
+    return {(slot.key, fold(slot.value), slot.negated) for slot in query.slots}
 
 
-def _spans(understanding: Understanding) -> _Facts:
+def _spans(understanding: Understanding) -> Facts:
     return {(slot.key, slot.start, slot.end) for slot in understanding.slots}
 
 
-def _true_spans(query: Query) -> _Facts:
+def _true_spans(query: Query) -> Facts:
     return {(slot.key, slot.start, slot.end) for slot in query.slots}
 
 

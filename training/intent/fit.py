@@ -1,74 +1,87 @@
 """Fitting the network with the training loop all models share."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import torch
 from torch import Tensor
 
 from services.intent.decoding import Decoder
-from services.intent.labels import Labels
+from services.intent.labels import OUT_OF_SCOPE, Labels
 from training.base_models import BaseModel
 from training.demo_shop import Query
-from training.finetuning import Method, merge, prepare, trainable
+from training.finetuning import Method, allocate, exportable, penalty, prepare, trainable
 from training.intent.batches import Batcher
 from training.intent.entered import EnteredBatch, EnteredBatches
 from training.intent.example import Example
-from training.intent.figures import figures
+from training.intent.figures import figures, sentiment_figures
 from training.intent.losses import multi_task_loss
 from training.intent.network import IntentNetwork
-from training.intent.reading import by_network, understand
+from training.intent.reading import by_network, sentiments, understand
 from training.intent.recipe import Recipe
-from training.layers import run_layers, upper_layers
-from training.loop import Outcome, ParameterGroup, Schedule, Task, train
+from training.layers import narrow, run_layers, upper_layers
+from training.loop import Outcome, ParameterGroup, Task, train
 
 MAX_TOKENS = 128  # of a served query; 512 characters of Chinese may be more
 
 
-@dataclass(frozen=True)
-class Data:
-    """What to learn from and what chooses the epoch."""
+Validate = Callable[[IntentNetwork], Mapping[str, float]]
 
-    train: Sequence[Example]
-    validation: Sequence[Query]
+
+@dataclass(frozen=True)
+class Validation:
+    """The queries and reviews that choose the epoch."""
+
+    queries: Sequence[Query]
+    reviews: Sequence[Example] = ()
 
 
 def fit(
     base: BaseModel,
     labels: Labels,
-    data: Data,
+    texts: Sequence[Example],
     recipe: Recipe,
     *,
+    validate: Validate,
     method: Method,
     seed: int,
     identity: Mapping[str, object],
+    name: str = "intent",
     runs: Path = Path("runs"),
 ) -> tuple[IntentNetwork, Outcome]:
-    """Return a plain network fitted to `data.train`, in eval mode, and how the run went.
+    """Return a plain network fitted to `texts`, in eval mode, and how the run went.
 
-    The validation figure "score" chooses the epoch. `base` is changed in place. `identity` holds all that
-    decides the weights, so that an interrupted run goes on only as the same one.
+    The figure "score" of `validate`, called in eval mode, chooses the epoch. `base` is changed in place.
+    `identity` holds all that decides the weights, so that an interrupted run of this `name` goes on only as
+    the same one.
     """
     torch.manual_seed(seed)
-    plain, frozen = base.encoder, base.config.num_hidden_layers - recipe.trainable_layers
-    encoder = prepare(plain, method, recipe.trainable_layers)
-    network = IntentNetwork(
-        encoder,
-        base.dimension,
-        intents=len(labels.intent),
-        categories=len(labels.category),
-        tags=len(labels.slots),
-    )
+    steps_per_epoch = -(-(len(texts) + recipe.invented(len(texts))) // recipe.batch)
+    schedule = recipe.schedule(seed)
+    plain = base.encoder
+    # A prefix stands before every layer, so that none of them can be run beforehand.
+    frozen = 0 if method == "prefix" else base.config.num_hidden_layers - recipe.trainable_layers
+    encoder = prepare(plain, method, recipe.trainable_layers, steps=schedule.steps(steps_per_epoch))
+    network = IntentNetwork(encoder, base.dimension, labels)
     base.tokenizer.enable_truncation(max_length=MAX_TOKENS)
-    batcher = Batcher(base.tokenizer, labels.intent, labels.category, labels.slots)
-    entered = EnteredBatches(batcher, plain, frozen, examples=data.train, recipe=recipe, seed=seed)
+    batcher = Batcher(base.tokenizer, labels)
+    entered = EnteredBatches(batcher, plain, frozen, examples=texts, recipe=recipe, seed=seed)
+
+    def leave(batch: EnteredBatch) -> Tensor:
+        if method == "prefix":
+            output = encoder(input_ids=batch.input_ids, attention_mask=batch.attention_mask)
+            return cast(Tensor, output.last_hidden_state)
+        with narrow(recipe.bfloat16):
+            states = run_layers(upper_layers(plain, frozen), batch.states.float(), batch.attention_mask)
+        return states.float()
 
     def loss(batch: EnteredBatch) -> Tensor:
-        states = run_layers(upper_layers(plain, frozen), batch.states, batch.attention_mask)
-        return multi_task_loss(network.read(states, batch.attention_mask), batch.labels, recipe.weights)
+        logits = network.read(leave(batch), batch.attention_mask)
+        return multi_task_loss(logits, batch.labels, recipe.weights) + penalty(encoder)
 
-    rate = recipe.adapter_rate if method == "lora" else recipe.encoder_rate
+    rate = recipe.encoder_rate if method == "full" else recipe.adapter_rate
     task = Task(
         module=network,
         groups=[
@@ -76,20 +89,45 @@ def fit(
             ParameterGroup(network.heads(), recipe.head_rate),
         ],
         batches=entered.epoch,
-        steps_per_epoch=-(-(len(data.train) + recipe.invented(len(data.train))) // recipe.batch),
+        steps_per_epoch=steps_per_epoch,
         loss=loss,
-        validate=lambda: evaluate(network, base, labels, data.validation),
+        validate=lambda: validate(network),
         choose_by="score",
+        after_step=lambda step: allocate(encoder, step),
     )
-    schedule = Schedule(epochs=recipe.epochs, max_steps=recipe.max_steps, seed=seed)
-    outcome = train(task, schedule, name="intent", recipe=identity, runs=runs)
-    network.encoder = merge(encoder)
+    outcome = train(task, schedule, name=name, recipe=identity, runs=runs)
+    network.eval()
+    _acquaint(network, leave, entered.epoch(0), labels)
+    network.encoder = exportable(encoder)
     return network.eval(), outcome
 
 
 def evaluate(
-    network: IntentNetwork, base: BaseModel, labels: Labels, queries: Sequence[Query]
+    network: IntentNetwork, base: BaseModel, labels: Labels, data: Validation
 ) -> Mapping[str, float]:
-    """Return the figures of `network` on `queries`."""
-    texts = [query.text for query in queries]
-    return figures(understand(by_network(network), base.tokenizer, Decoder(labels), texts), queries)
+    """Return the figures of `network` on the texts of `data`."""
+    run, decoder = by_network(network), Decoder(labels)
+    queries = understand(run, base.tokenizer, decoder, [query.text for query in data.queries])
+    found = figures(queries, data.queries)
+    if data.reviews:
+        told = sentiments(run, base.tokenizer, decoder, [review.text for review in data.reviews])
+        found |= sentiment_figures(told, data.reviews)
+        found["score"] = (3 * found["score"] + found["sentiment_macro_f1"]) / 4  # each task counts alike
+    return found
+
+
+@torch.no_grad()
+def _acquaint(
+    network: IntentNetwork,
+    leave: Callable[[EnteredBatch], Tensor],
+    batches: Iterable[EnteredBatch],
+    labels: Labels,
+) -> None:
+    """Show the trained network what it knows: the training texts in scope, by intent and category."""
+    outside = labels.intent.index(OUT_OF_SCOPE) if OUT_OF_SCOPE in labels.intent else -1
+    features, groups = [], []
+    for batch in batches:
+        inside = batch.labels.intent != outside
+        features.append(network.features(leave(batch), batch.attention_mask)[inside])
+        groups.append((batch.labels.intent * len(labels.category) + batch.labels.category)[inside])
+    network.familiarity.fit(torch.cat(features), torch.cat(groups))

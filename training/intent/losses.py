@@ -10,15 +10,18 @@ from training.intent.network import Logits
 from training.intent.tagging import IGNORED
 
 NO_CATEGORY = -1
+NO_SENTIMENT = -1
 
 
 @dataclass(frozen=True)
 class Labels:
-    """int64 labels: `intent` [b], `category` [b] (NO_CATEGORY for none), `slots` [b, tokens] (or IGNORED)."""
+    """int64 labels: `intent` [b], `category` [b] (NO_CATEGORY for none), `slots` [b, tokens] (or IGNORED),
+    `sentiment` [b] (NO_SENTIMENT where nobody told it)."""
 
     intent: Tensor
     category: Tensor
     slots: Tensor
+    sentiment: Tensor
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,7 @@ class Weights:
     category: float = 1.0
     no_category: float = 0.3
     slots: float = 1.0
+    sentiment: float = 1.0
     smoothing: float = 0.05
 
 
@@ -41,7 +45,8 @@ def multi_task_loss(logits: Logits, labels: Labels, weights: Weights) -> Tensor:
     intent = functional.cross_entropy(logits.intent, labels.intent, label_smoothing=weights.smoothing)
     slots = functional.cross_entropy(logits.slots.flatten(0, 1), labels.slots.flatten(), ignore_index=IGNORED)
     category = _category(logits.category, labels.category, weights)
-    return weights.intent * intent + weights.slots * slots + category
+    sentiment = _sentiment(logits.sentiment, labels.sentiment, weights)
+    return weights.intent * intent + weights.slots * slots + category + sentiment
 
 
 def _category(logits: Tensor, labels: Tensor, weights: Weights) -> Tensor:
@@ -51,3 +56,11 @@ def _category(logits: Tensor, labels: Tensor, weights: Weights) -> Tensor:
     )
     uniform = -functional.log_softmax(logits, dim=-1).mean(dim=-1)
     return torch.where(known, weights.category * each, weights.no_category * uniform).mean()
+
+
+def _sentiment(logits: Tensor, labels: Tensor, weights: Weights) -> Tensor:
+    """Only the texts that have a sentiment count, so that queries do not thin out what reviews teach."""
+    each = functional.cross_entropy(
+        logits, labels, label_smoothing=weights.smoothing, reduction="sum", ignore_index=NO_SENTIMENT
+    )
+    return weights.sentiment * each / (labels != NO_SENTIMENT).sum().clamp(min=1)

@@ -1,6 +1,7 @@
 """Reading queries with the network or with one of its graphs, as the service does."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,22 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from aisle.intent.v1.intent_pb2 import Understanding
+from runtime.chinese import simplify
 from services.intent.decoding import Decoder
 from training.intent.network import OUTPUTS, IntentNetwork
 
 Arrays = Mapping[str, NDArray[Any]]
-Run = Callable[[Arrays], Arrays]  # input_ids and attention_mask, int64 [batch, tokens] → logits
+Run = Callable[[Arrays], Arrays]  # input_ids and attention_mask, int64 [batch, tokens] → the outputs
 
 _BATCH = 64
+
+
+@dataclass(frozen=True)
+class Read:
+    """What the graph says of one text: its row of each output, and its tokens' spans in characters."""
+
+    outputs: dict[str, NDArray[Any]]
+    offsets: list[tuple[int, int]]
 
 
 def by_network(network: IntentNetwork) -> Run:
@@ -25,8 +35,8 @@ def by_network(network: IntentNetwork) -> Run:
 
     def run(feed: Arrays) -> Arrays:
         with torch.no_grad():
-            logits = network(**{name: torch.from_numpy(values) for name, values in feed.items()})
-        return {name: values.numpy() for name, values in zip(OUTPUTS, logits, strict=True)}
+            reading = network(**{name: torch.from_numpy(values) for name, values in feed.items()})
+        return {name: values.numpy() for name, values in zip(OUTPUTS, reading, strict=True)}
 
     return run
 
@@ -43,18 +53,34 @@ def feeds(tokenizer: Tokenizer, texts: Sequence[str], batch: int = _BATCH) -> li
 
 
 def understand(run: Run, tokenizer: Tokenizer, decoder: Decoder, texts: Sequence[str]) -> list[Understanding]:
-    """Return what the service would say of each text; like lengths share batches."""
+    """Return what the service would say of each query."""
+    found = read(run, tokenizer, texts)
+    return [
+        decoder.understand(text, each.outputs, each.offsets) for text, each in zip(texts, found, strict=True)
+    ]
+
+
+def sentiments(
+    run: Run, tokenizer: Tokenizer, decoder: Decoder, texts: Sequence[str]
+) -> list[dict[str, float]]:
+    """Return the probabilities that the service would give the sentiments of each review."""
+    return [decoder.sentiment(each.outputs) for each in read(run, tokenizer, texts)]
+
+
+def read(run: Run, tokenizer: Tokenizer, texts: Sequence[str]) -> list[Read]:
+    """Return what the graph says of each text; like lengths share batches."""
     order = sorted(range(len(texts)), key=lambda row: len(texts[row]))
-    understood: dict[int, Understanding] = {}
+    found: dict[int, Read] = {}
     for start in range(0, len(order), _BATCH):
         rows = order[start : start + _BATCH]
-        encodings = tokenizer.encode_batch([texts[row] for row in rows])
-        outputs = run(_feed(tokenizer, [texts[row] for row in rows]))
+        simplified = [simplify(texts[row]) for row in rows]
+        encodings = tokenizer.encode_batch(simplified)
+        outputs = run(_feed(tokenizer, simplified))
         for place, (row, encoding) in enumerate(zip(rows, encodings, strict=True)):
             own = {name: values[place] for name, values in outputs.items()}
             own["slots"] = own["slots"][: len(encoding.ids)]
-            understood[row] = decoder.understand(texts[row], own, encoding.offsets)
-    return [understood[row] for row in range(len(texts))]
+            found[row] = Read(own, list(encoding.offsets))
+    return [found[row] for row in range(len(texts))]
 
 
 def _feed(tokenizer: Tokenizer, texts: Sequence[str]) -> dict[str, NDArray[Any]]:

@@ -14,7 +14,7 @@ from runtime.inference.store import ModelStore
 from runtime.settings import StartupError
 from training.base_models import BaseModel, bilingual, english
 from training.demo_shop import load
-from training.finetuning import METHODS
+from training.finetuning import LAYERED
 from training.retriever.build import Built, Order, build
 from training.retriever.catalogues import chosen_catalogues
 from training.retriever.recipe import RECIPES, Recipe
@@ -121,7 +121,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         "--dimension", type=int, help="numbers of a published embedding; the encoder's own by default"
     )
     parser.add_argument(
-        "--method", choices=METHODS, default="full", help="all weights of a layer, or adapters"
+        "--method", choices=LAYERED, default="full", help="all weights of a layer, or adapters"
     )
     parser.add_argument("--base", default="bilingual", help="bilingual, english, a hub name or a folder")
     parser.add_argument("--seed", type=int, default=7, help="what all random numbers come from")

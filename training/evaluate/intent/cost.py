@@ -1,0 +1,50 @@
+"""What an understanding costs beside the encoder alone, and what int8 loses against fp32."""
+
+import time
+from collections.abc import Callable
+from statistics import median
+
+from runtime.inference.encoder import TextModel
+from training.demo_shop import DemoShop
+from training.evaluate.figures import Figure
+from training.evaluate.intent.served import ServedModel, demo_shop
+
+QUERY = "black waterproof hiking boots for women size 8"  # 12 tokens with the special ones
+_ROUNDS = 60
+_GUARDED = ("demo_shop/intent/macro_f1", "demo_shop/slots/f1", "demo_shop/sentiment/macro_f1")
+
+
+def int8_loss(int8: dict[str, Figure], fp32: ServedModel, shop: DemoShop) -> dict[str, Figure]:
+    """Return `int8/<task>/lost`: each F1 of the fp32 graph less that of the int8 graph."""
+    whole = demo_shop(fp32, shop)
+    return {
+        f"int8/{name.split('/')[1]}/lost": _exactly(whole[name].value - int8[name].value, int8[name].queries)
+        for name in _GUARDED
+    }
+
+
+def cost(model: ServedModel, encoder: TextModel) -> dict[str, Figure]:
+    """Return `cost/understanding/ratio`: its CPU seconds over those of the encoder's pass, in turn.
+
+    Both tokenise and run one query; `encoder` is a plain encoder of the same size and precision.
+    """
+    pairs = [
+        (_seconds(lambda: model.understand([QUERY])), _seconds(lambda: encoder.run_sync([QUERY])))
+        for _ in range(_ROUNDS)
+    ]
+    ours, plain = (median(column) for column in zip(*pairs, strict=True))
+    return {
+        "cost/understanding/ratio": _exactly(ours / plain, _ROUNDS),
+        "cost/understanding/milliseconds": _exactly(ours * 1000, _ROUNDS),
+        "cost/encoder/milliseconds": _exactly(plain * 1000, _ROUNDS),
+    }
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    start = time.process_time()
+    work()
+    return time.process_time() - start
+
+
+def _exactly(value: float, queries: int) -> Figure:
+    return Figure(value, value, value, queries)

@@ -1,0 +1,78 @@
+"""What is fitted on validation texts after training: temperatures, and when a text is out of scope."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import f1_score
+from tokenizers import Tokenizer
+
+from services.intent.confidence import logit, softmax
+from services.intent.labels import OUT_OF_SCOPE, Labels, Scope, Temperatures
+from training.calibration import temperature
+from training.intent.example import Example
+from training.intent.reading import Read, Run, read
+from training.intent.tagging import IGNORED, tag
+
+_THRESHOLDS = np.linspace(0.05, 0.95, 19)
+
+
+def calibrated(labels: Labels, run: Run, tokenizer: Tokenizer, texts: Sequence[Example]) -> Labels:
+    """Return `labels` with what `texts` fit; each text tells of what it has a label for."""
+    found = read(run, tokenizer, [each.text for each in texts])
+    fitted = labels.model_copy(update={"temperatures": _temperatures(labels, found, texts)})
+    return fitted.model_copy(update={"scope": _scope(fitted, found, texts)})
+
+
+def _temperatures(labels: Labels, found: Sequence[Read], texts: Sequence[Example]) -> Temperatures:
+    named = {name: [getattr(each, name) for each in texts] for name in ("intent", "category", "sentiment")}
+    fitted = {name: _of_texts(name, getattr(labels, name), found, truth) for name, truth in named.items()}
+    return Temperatures(**fitted, slots=_of_tokens(labels, found, texts))
+
+
+def _of_texts(output: str, names: Sequence[str], found: Sequence[Read], truth: Sequence[str]) -> float:
+    rows = [row for row, name in enumerate(truth) if name]
+    if not rows:
+        return 1.0
+    logits = np.stack([found[row].outputs[output] for row in rows])
+    return temperature(logits, np.array([names.index(truth[row]) for row in rows]))
+
+
+def _of_tokens(labels: Labels, found: Sequence[Read], texts: Sequence[Example]) -> float:
+    numbers = {name: number for number, name in enumerate(labels.slots)}
+    tags = np.concatenate(
+        [tag(each.offsets, text.spans, numbers) for each, text in zip(found, texts, strict=True)]
+    )
+    logits = np.concatenate([each.outputs["slots"] for each in found])
+    told = tags != IGNORED
+    return temperature(logits[told], tags[told])
+
+
+def _scope(labels: Labels, found: Sequence[Read], texts: Sequence[Example]) -> Scope | None:
+    """Fit the scope by logistic regression; None where no text is out of scope, or all are."""
+    outside = np.array([each.intent == OUT_OF_SCOPE for each in texts])
+    if outside.all() or not outside.any():
+        return None
+    column = labels.intent.index(OUT_OF_SCOPE)
+    logits = np.stack([each.outputs["intent"] for each in found]) / labels.temperatures.intent
+    known = np.array([logit(row[column]) for row in softmax(logits)])
+    distances = np.array([float(each.outputs["distance"][0]) for each in found])
+    signs = np.stack([known, distances], axis=1)
+    centre, spread = signs.mean(axis=0), np.maximum(signs.std(axis=0), 1e-6)
+    fitted = LogisticRegression().fit((signs - centre) / spread, outside)
+    weights = fitted.coef_[0] / spread
+    probabilities = fitted.predict_proba((signs - centre) / spread)[:, 1]
+    return Scope(
+        intercept=float(fitted.intercept_[0] - weights @ centre),
+        intent=float(weights[0]),
+        distance=float(weights[1]),
+        threshold=_threshold(probabilities, outside),
+    )
+
+
+def _threshold(probabilities: NDArray[np.float64], outside: NDArray[np.bool_]) -> float:
+    """Return the threshold with the best F1; among equals the nearest to one half."""
+    scores = [f1_score(outside, probabilities >= each) for each in _THRESHOLDS]
+    best = _THRESHOLDS[np.isclose(scores, max(scores))]
+    return float(best[np.abs(best - 0.5).argmin()])
