@@ -52,6 +52,7 @@ class Products:
     brands: Words
     categories: Words
     attributes: dict[str, Words]
+    groups: Words
 
 
 def read_products(columns: ProductColumns) -> Products:
@@ -69,6 +70,7 @@ def read_products(columns: ProductColumns) -> Products:
         brands=read_words(columns.brands, n),
         categories=read_words(columns.categories, n),
         attributes={key: read_words(column, n) for key, column in columns.attributes.items()},
+        groups=read_words(columns.groups, n),
     )
 
 

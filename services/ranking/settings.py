@@ -1,12 +1,15 @@
 """Settings of the ranking process."""
 
+from pathlib import Path
+
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from aisle.ranking.v1.ranking_pb2 import Surface
 from runtime.inference.session import InferenceSettings
 from runtime.serving.server import ServerSettings
-from services.ranking.objectives import Weights
+from services.ranking.arrangement.policy import Arrangement, Diversity
+from services.ranking.policy import SurfacePolicy
 
 
 class RankingSettings(ServerSettings, InferenceSettings):
@@ -16,17 +19,27 @@ class RankingSettings(ServerSettings, InferenceSettings):
 
     port: int = Field(50053, ge=0, le=65535, description="gRPC port; 0 takes a free one")
     metrics_port: int = Field(9103, ge=0, le=65535, description="port of /metrics; 0 takes a free one")
-    search: Weights = Field(Weights(), description="objectives on a page of search results")
-    home: Weights = Field(
-        Weights(fused=0.5, relevance=0.0, click=1.0, conversion=0.5),
-        description="objectives on recommendations for a user",
+    search: SurfacePolicy = Field(SurfacePolicy(), description="a page of search results")
+    home: SurfacePolicy = Field(
+        SurfacePolicy(
+            fused=0.5,
+            relevance=0.0,
+            click=1.0,
+            conversion=0.5,
+            arrangement=Arrangement(diversity=Diversity(strength=0.5)),
+        ),
+        description="recommendations for a user",
     )
-    similar: Weights = Field(
-        Weights(fused=1.0, relevance=0.0, click=0.5, conversion=0.2),
-        description="objectives on products similar to one product",
+    similar: SurfacePolicy = Field(
+        SurfacePolicy(fused=1.0, relevance=0.0, click=0.5, conversion=0.2),
+        description="products similar to one product",
+    )
+    rules: Path | None = Field(None, description="file of merchandising rules; none without it")
+    rules_seconds: float = Field(
+        5.0, gt=0, description="seconds between looks at the file of rules; SIGHUP reads it at once"
     )
 
-    def weights(self, surface: "Surface.ValueType") -> Weights:
-        """Return the weights of a surface; an unspecified one is search."""
+    def policy(self, surface: "Surface.ValueType") -> SurfacePolicy:
+        """Return the policy of a surface; an unspecified one is search."""
         by_surface = {Surface.SURFACE_HOME: self.home, Surface.SURFACE_SIMILAR: self.similar}
         return by_surface.get(surface, self.search)

@@ -81,6 +81,7 @@ class ColumnStore:
             brands=self._brands.take(rows),
             categories=self._categories.take(rows),
             attributes={key: column for key, column in attributes.items() if column.values},
+            groups=self._others["group"].take(rows),
         )
 
     def numbers(self, rows: int) -> NDArray[np.void]:

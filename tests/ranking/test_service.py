@@ -23,7 +23,8 @@ NAN = math.nan
 def server(models_root: Path) -> Iterator[Running]:
     flags = ("--models", str(models_root), "--port", "0", "--metrics-port", "0")
     only_clicks = ("--home.fused", "0", "--home.relevance", "0", "--home.conversion", "0")
-    with running("services.ranking", *flags, *only_clicks) as process:
+    undiverse = ("--home.arrangement.diversity.strength", "0")
+    with running("services.ranking", *flags, *only_clicks, *undiverse) as process:
         yield process
 
 
