@@ -6,7 +6,7 @@ left, and every stage but the last resort can be missing.
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from aisle.catalog.v1.matches_pb2 import Count, Emptiness, Facet
 from aisle.catalog.v1.product_pb2 import Product
@@ -37,7 +37,10 @@ from runtime.state.events import ProfileStore
 
 @dataclass(frozen=True)
 class Wish:
-    """What a read asks for: `source` with all it is to find set, and the query if there is one."""
+    """What a read asks for: `source` with all it is to find set, and the query if there is one.
+
+    `ranking` holds what the caller asks of the order: weights, and whether it is to be explained.
+    """
 
     source: RetrieveRequest
     surface: "Surface.ValueType"
@@ -45,6 +48,7 @@ class Wish:
     user_id: str = ""
     query: str = ""
     recent_queries: Sequence[str] = ()
+    ranking: RankRequest = field(default_factory=RankRequest)
 
 
 @dataclass(frozen=True)
@@ -178,7 +182,9 @@ class Flow:
             user=user,
             history=retrieved.history,
             surface=wish.surface,
+            query=wish.query,
         )
+        request.MergeFrom(wish.ranking)
         seconds = self._budget.ranking(deadline.remaining())
         return await order_candidates(self._backends, request, seconds, notes)
 

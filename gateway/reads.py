@@ -8,12 +8,20 @@ from aisle.gateway.v1.gateway_pb2 import (
     SearchRequest,
     SearchResponse,
 )
-from aisle.ranking.v1.ranking_pb2 import Surface
+from aisle.ranking.v1.ranking_pb2 import RankRequest, Surface
 from aisle.retrieval.v1.retrieval_pb2 import ForUser, RetrieveRequest
 from gateway.flow import Flow, Wish
-from gateway.pages import read_page
-from gateway.validation import check_id, check_optional_id, check_query, check_recent_queries
+from gateway.pages import Page, read_page
+from gateway.validation import (
+    check_explain_language,
+    check_id,
+    check_optional_id,
+    check_query,
+    check_recent_queries,
+)
 from runtime.serving.errors import Violations
+
+_Read = SearchRequest | RecommendRequest | FindSimilarRequest
 
 
 async def search(flow: Flow, request: SearchRequest) -> SearchResponse:
@@ -28,7 +36,9 @@ async def search(flow: Flow, request: SearchRequest) -> SearchResponse:
         request.page_token,
         *("Search", request.query, request.user_id, request.filter),
         *(str(request.collapse_variants), str(request.exact_spelling)),
+        *_asked(request),
     )
+    check_explain_language(violations, "explain_language", request.explain_language)
     violations.raise_if_any()
     answer = await flow.answer(
         Wish(
@@ -45,6 +55,7 @@ async def search(flow: Flow, request: SearchRequest) -> SearchResponse:
             user_id=request.user_id,
             query=request.query,
             recent_queries=request.recent_queries,
+            ranking=_ranking(request, page),
         )
     )
     return SearchResponse(
@@ -64,8 +75,13 @@ async def recommend(flow: Flow, request: RecommendRequest) -> RecommendResponse:
     violations = Violations()
     check_optional_id(violations, "user_id", request.user_id)
     page = read_page(
-        violations, request.page_size, request.page_token, "Recommend", request.user_id, request.filter
+        violations,
+        request.page_size,
+        request.page_token,
+        *("Recommend", request.user_id, request.filter),
+        *_asked(request),
     )
+    check_explain_language(violations, "explain_language", request.explain_language)
     violations.raise_if_any()
     answer = await flow.answer(
         Wish(
@@ -73,6 +89,7 @@ async def recommend(flow: Flow, request: RecommendRequest) -> RecommendResponse:
             surface=Surface.SURFACE_HOME,
             page=page,
             user_id=request.user_id,
+            ranking=_ranking(request, page),
         )
     )
     return RecommendResponse(
@@ -93,7 +110,9 @@ async def find_similar(flow: Flow, request: FindSimilarRequest) -> FindSimilarRe
         request.page_size,
         request.page_token,
         *("FindSimilar", request.product_id, request.user_id, request.filter),
+        *_asked(request),
     )
+    check_explain_language(violations, "explain_language", request.explain_language)
     violations.raise_if_any()
     answer = await flow.answer(
         Wish(
@@ -101,6 +120,7 @@ async def find_similar(flow: Flow, request: FindSimilarRequest) -> FindSimilarRe
             surface=Surface.SURFACE_SIMILAR,
             page=page,
             user_id=request.user_id,
+            ranking=_ranking(request, page),
         )
     )
     return FindSimilarResponse(
@@ -109,3 +129,18 @@ async def find_similar(flow: Flow, request: FindSimilarRequest) -> FindSimilarRe
         info=answer.info,
         emptiness=answer.emptiness,
     )
+
+
+def _asked(request: _Read) -> tuple[str, ...]:
+    """Return what a page token is bound to of the weights asked for; nothing when none were."""
+    return (
+        (request.weights.SerializeToString(deterministic=True).hex(),) if request.HasField("weights") else ()
+    )
+
+
+def _ranking(request: _Read, page: Page) -> RankRequest:
+    """Return what the request asks of the order."""
+    wanted = RankRequest(explain=page.size if request.explain else 0, language=request.explain_language)
+    if request.HasField("weights"):
+        wanted.weights.CopyFrom(request.weights)
+    return wanted

@@ -10,6 +10,7 @@ MOST_QUERY_CHARACTERS = 512
 MOST_PREFIX_CHARACTERS = 128
 MOST_ID_BYTES = 128
 MOST_RECENT_QUERIES = 10
+EXPLAIN_LANGUAGES = ("zh", "en")
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 # Format characters (zero-width joiners in emoji) are welcome beside something that can be seen.
@@ -42,6 +43,12 @@ def check_recent_queries(violations: Violations, field: str, queries: Sequence[s
         return
     for position, query in enumerate(queries):
         check_query(violations, f"{field}[{position}]", query)
+
+
+def check_explain_language(violations: Violations, field: str, language: str) -> None:
+    """Note a language that explanations are not given in; it may be empty."""
+    if language not in ("", *EXPLAIN_LANGUAGES):
+        violations.add(field, f"must be {' or '.join(EXPLAIN_LANGUAGES)}, or empty, got {language!r}")
 
 
 def check_id(violations: Violations, field: str, identifier: str) -> None:

@@ -21,6 +21,7 @@ from services.ranking.objectives import Predictions, familiarity
 from services.ranking.ordering import Basis, Ordered, settle
 from services.ranking.rules.applying import Situation, apply
 from services.ranking.rules.live import LiveRules
+from services.ranking.rules.schema import Rule
 from services.ranking.settings import RankingSettings
 from services.ranking.validation import check
 
@@ -84,7 +85,9 @@ class RankingService(RankingServiceServicer):
         columns = request.candidates.products
         orders, applied, products = NO_ORDERS, list[AppliedRule](), None
         understood = request.understanding
-        rules = self._rules.book.meeting(Situation.of(request.query, understood, request.surface, now))
+        book, rules = self._rules.book, list[Rule]()
+        if len(book):
+            rules = book.meeting(Situation.of(request.query, understood, request.surface, now))
         if rules or not policy.arrangement.changes_nothing:
             products = read_products(columns)
         if rules and products is not None:
@@ -112,5 +115,6 @@ def _response(ordered: Ordered, predictions: Predictions, applied: list[AppliedR
         conversion_probabilities=predictions.conversion[rows].tolist(),
         relevances=predictions.relevance[rows].tolist(),
         rules=applied,
+        hidden=len(ordered.scores) - len(rows),
         moves=[HitMoves(place=place_of[row], moves=each) for row, each in moves.items()],
     )

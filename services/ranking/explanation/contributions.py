@@ -14,6 +14,7 @@ from services.ranking.objectives import LEARNED, Predictions, Weights, logs
 
 AVERAGE, RULES = "average", "rules"
 _ROWS_AT_ONCE = 4096
+_LEAST = 1e-6  # what the last digits of a pass over another number of rows differ by
 
 Predict = Callable[[NDArray[np.float32]], Predictions]
 
@@ -66,7 +67,7 @@ def contributions(scored: Scored, rows: Sequence[int], predict: Predict) -> list
             centre = float(logs(getattr(scored.predictions, objective)).mean())
             of_row.append(Part(objective, AVERAGE, weight * (float(values[objective][place][0]) - centre)))
         of_row.append(Part("rules", RULES, float(scored.added[row])))
-        parts.append([part for part in of_row if part.value])
+        parts.append([part for part in of_row if abs(part.value) > _LEAST])
     return parts
 
 

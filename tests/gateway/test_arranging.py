@@ -1,0 +1,84 @@
+"""What a caller may ask of the order, and what an answer tells of it, through four real processes."""
+
+from typing import Any
+
+import pytest
+
+from aisle.catalog.v1.arrangement_pb2 import ObjectiveWeights
+from aisle.catalog.v1.product_pb2 import Product
+from aisle.gateway.v1.gateway_pb2 import FindSimilarRequest, RecommendRequest, SearchRequest
+from tests.rpc_errors import error_of, fields_of
+
+QUERY = "black summer t-shirt"
+
+
+def _ids(answer: Any) -> list[str]:
+    return [hit.product.id for hit in answer.hits]
+
+
+async def test_explained_scores_are_the_sum_of_their_parts_on_every_surface(
+    gateway: Any, products: list[Product]
+) -> None:
+    answers = [
+        await gateway.Search(SearchRequest(query=QUERY, explain=True)),
+        await gateway.Recommend(RecommendRequest(explain=True)),
+        await gateway.FindSimilar(FindSimilarRequest(product_id=products[0].id, explain=True)),
+    ]
+    for answer in answers:
+        assert answer.hits
+        for hit in answer.hits:
+            parts = hit.explanation.contributions
+            assert sum(part.value for part in parts) == pytest.approx(hit.score, abs=1e-3)
+            assert hit.explanation.reasons
+
+
+async def test_explanation_changes_no_answer_and_is_only_given_when_asked_for(gateway: Any) -> None:
+    plain = await gateway.Search(SearchRequest(query=QUERY))
+    explained = await gateway.Search(SearchRequest(query=QUERY, explain=True))
+    assert _ids(plain) == _ids(explained)
+    assert not any(hit.HasField("explanation") for hit in plain.hits)
+
+
+@pytest.mark.parametrize(("language", "chinese"), [("zh", True), ("en", False), ("", False)])
+async def test_reasons_are_in_the_language_asked_for(gateway: Any, language: str, chinese: bool) -> None:
+    answer = await gateway.Search(SearchRequest(query=QUERY, explain=True, explain_language=language))
+    reasons = [reason for hit in answer.hits for reason in hit.explanation.reasons]
+    assert all((max(reason) >= "一") is chinese for reason in reasons)
+    bad = SearchRequest(query=QUERY, explain_language="fr")
+    assert fields_of(await error_of(gateway.Search(bad))) == ["explain_language"]
+
+
+async def test_weights_of_a_request_change_its_order_alone(gateway: Any) -> None:
+    only_clicks = ObjectiveWeights(fused=0, relevance=0, click=1, conversion=0)
+    weighed = await gateway.Search(SearchRequest(query=QUERY, page_size=50, weights=only_clicks))
+    usual = await gateway.Search(SearchRequest(query=QUERY, page_size=50))
+    clicks = [hit.parts.click_probability for hit in weighed.hits]
+    assert clicks == sorted(clicks, reverse=True)
+    assert _ids(weighed) != _ids(usual)
+
+
+async def test_weights_beyond_their_limit_are_the_callers_fault_on_every_surface(
+    gateway: Any, products: list[Product]
+) -> None:
+    beyond = ObjectiveWeights(click=7)
+    calls = [
+        gateway.Search(SearchRequest(query=QUERY, weights=beyond)),
+        gateway.Recommend(RecommendRequest(weights=beyond)),
+        gateway.FindSimilar(FindSimilarRequest(product_id=products[0].id, weights=beyond)),
+    ]
+    for call in calls:
+        error = await error_of(call)
+        assert error.code().name == "INVALID_ARGUMENT"
+        assert fields_of(error) == ["weights.click"]
+        assert "0 to its limit 2" in (error.details() or "")
+
+
+async def test_page_token_is_bound_to_the_weights(gateway: Any) -> None:
+    weights = ObjectiveWeights(click=1)
+    first = await gateway.Search(SearchRequest(query=QUERY, weights=weights))
+    assert first.next_page_token
+    token = first.next_page_token
+    second = await gateway.Search(SearchRequest(query=QUERY, weights=weights, page_token=token))
+    assert not set(_ids(first)) & set(_ids(second))
+    error = await error_of(gateway.Search(SearchRequest(query=QUERY, page_token=token)))
+    assert fields_of(error) == ["page_token"]
