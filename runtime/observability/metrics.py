@@ -59,3 +59,8 @@ UNKNOWN_VALUES = Counter(
     "Candidates ranked without a value that a feature needs; it counted as average.",
     ("field",),
 )
+REQUESTS_LOGGED = Counter(
+    "aisle_ranking_requests_logged",
+    "Requests for the log of requests: written, dropped because too many waited, or failed.",
+    ("outcome",),
+)

@@ -19,6 +19,7 @@ from services.ranking.features import compute
 from services.ranking.model import RankingModel
 from services.ranking.objectives import Predictions, familiarity
 from services.ranking.ordering import Basis, Ordered, settle
+from services.ranking.request_log import RequestLog
 from services.ranking.rules.applying import Situation, apply
 from services.ranking.rules.live import LiveRules
 from services.ranking.rules.schema import Rule
@@ -34,11 +35,16 @@ class RankingService(RankingServiceServicer):
     """
 
     def __init__(
-        self, model: RankingModel, settings: RankingSettings, rules: LiveRules | None = None
+        self,
+        model: RankingModel,
+        settings: RankingSettings,
+        rules: LiveRules | None = None,
+        log: RequestLog | None = None,
     ) -> None:
         self._model = model
         self._settings = settings
         self._rules = rules or LiveRules(None)
+        self._log = log
 
     async def Rank(self, request: RankRequest, context: Any) -> RankResponse:
         """Score all candidates and order them; raises InvalidArgument on what does not fit."""
@@ -78,6 +84,8 @@ class RankingService(RankingServiceServicer):
                 )
         response.models.append(self._model.version)
         response.stages.extend(clock.times)
+        if self._log is not None:
+            self._log.keep(request, response, features, basis)
         return response
 
     def _basis(self, request: RankRequest, now: float) -> tuple[Basis, list[AppliedRule]]:

@@ -38,6 +38,10 @@ class RankingSettings(ServerSettings, InferenceSettings):
     rules_seconds: float = Field(
         5.0, gt=0, description="seconds between looks at the file of rules; SIGHUP reads it at once"
     )
+    request_log: Path | None = Field(
+        None, description="file in which the latest requests are kept to be replayed; none without it"
+    )
+    request_log_most: int = Field(1000, ge=1, description="number of requests that it keeps")
 
     def policy(self, surface: "Surface.ValueType") -> SurfacePolicy:
         """Return the policy of a surface; an unspecified one is search."""
