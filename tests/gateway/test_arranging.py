@@ -1,12 +1,20 @@
 """What a caller may ask of the order, and what an answer tells of it, through four real processes."""
 
+import uuid
 from typing import Any
 
 import pytest
 
 from aisle.catalog.v1.arrangement_pb2 import ObjectiveWeights
 from aisle.catalog.v1.product_pb2 import Product
-from aisle.gateway.v1.gateway_pb2 import FindSimilarRequest, RecommendRequest, SearchRequest
+from aisle.catalog.v1.user_pb2 import EventType, UserEvent
+from aisle.gateway.v1.gateway_pb2 import (
+    FindSimilarRequest,
+    ForgetUserRequest,
+    RecommendRequest,
+    RecordEventsRequest,
+    SearchRequest,
+)
 from tests.rpc_errors import error_of, fields_of
 
 QUERY = "black summer t-shirt"
@@ -82,3 +90,23 @@ async def test_page_token_is_bound_to_the_weights(gateway: Any) -> None:
     assert not set(_ids(first)) & set(_ids(second))
     error = await error_of(gateway.Search(SearchRequest(query=QUERY, page_token=token)))
     assert fields_of(error) == ["page_token"]
+
+
+async def test_forgotten_user_is_answered_like_an_anonymous_one(gateway: Any) -> None:
+    user, bought = uuid.uuid4().hex, (await gateway.Search(SearchRequest(query=QUERY))).hits[4].product.id
+    event = UserEvent(
+        event_id=uuid.uuid4().hex, user_id=user, type=EventType.EVENT_TYPE_PURCHASE, product_id=bought
+    )
+    await gateway.RecordEvents(RecordEventsRequest(events=[event]))
+
+    async def scores(user_id: str) -> dict[str, float]:
+        answer = await gateway.Search(SearchRequest(query=QUERY, user_id=user_id, page_size=50))
+        return {hit.product.id: hit.score for hit in answer.hits}
+
+    anonymous = pytest.approx(await scores(""), abs=1e-3)  # ages differ by a second
+    assert await scores(user) != anonymous
+    forgotten = await gateway.ForgetUser(ForgetUserRequest(user_id=user))
+    assert (forgotten.events, forgotten.history_products) == (1, 1)
+    assert await scores(user) == anonymous
+    assert await scores("never seen") == anonymous
+    assert fields_of(await error_of(gateway.ForgetUser(ForgetUserRequest()))) == ["user_id"]
