@@ -20,6 +20,9 @@ from services.ranking.rules.schema import Goods, Rule, RuleFile, SurfaceName
 _SURFACES: dict[int, SurfaceName] = {
     Surface.SURFACE_HOME: SurfaceName.HOME,
     Surface.SURFACE_SIMILAR: SurfaceName.SIMILAR,
+    Surface.SURFACE_BOUGHT_TOGETHER: SurfaceName.BOUGHT_TOGETHER,
+    Surface.SURFACE_NEW: SurfaceName.NEW,
+    Surface.SURFACE_ACROSS: SurfaceName.ACROSS,
 }
 _SURE = 0.5
 

@@ -20,6 +20,9 @@ class SurfaceName(StrEnum):
     SEARCH = "search"
     HOME = "home"
     SIMILAR = "similar"
+    BOUGHT_TOGETHER = "bought_together"
+    NEW = "new"
+    ACROSS = "across"
 
 
 class _Part(BaseModel):
