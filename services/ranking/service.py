@@ -24,6 +24,7 @@ from services.ranking.rules.applying import Situation, apply
 from services.ranking.rules.live import LiveRules
 from services.ranking.rules.schema import Rule
 from services.ranking.settings import RankingSettings
+from services.ranking.unknowns import count_unknown
 from services.ranking.validation import check
 
 
@@ -59,6 +60,7 @@ class RankingService(RankingServiceServicer):
                 surface=request.surface,
                 now_seconds=now,
             )
+        count_unknown(features)
         with clock.stage("ranking/model"):
             predictions = self._model.predict(features)
         with clock.stage("ranking/blend"):
