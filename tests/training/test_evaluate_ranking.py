@@ -70,7 +70,7 @@ def test_blends_hold_the_fused_and_the_served_order_and_a_grid_with_its_best() -
 
 def test_diversity_is_tried_with_the_weights_that_are_served() -> None:
     tried = diversities([case()], RankingSettings().home)
-    assert [each.name for each in tried if each.best] == ["strength 0.8"]
+    assert [each.name for each in tried if each.best] == ["strength 0.3"]
 
 
 def test_cases_are_parted_by_intent() -> None:

@@ -11,7 +11,7 @@ class Diversity(_Part):
     """How unlike each other the products of the first places are.
 
     `strength` is in units of the score: at 0.7 a product that shares nothing with those above it may stand
-    before one that is e^0.7 ≈ 2 times as good by the blend and as like them as can be told apart by a tenth.
+    before one that is e^0.7 ≈ 2 times as good by the blend and of which 1/e is new.
     """
 
     strength: float = Field(0.0, ge=0, le=10, description="weight of ln(what is new); 0 switches it off")

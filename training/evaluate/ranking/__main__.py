@@ -48,9 +48,10 @@ def _evaluate(options: argparse.Namespace) -> int:
     start, console = time.monotonic(), report_console()
     settings = RankingSettings(models=options.models)
     store, shop = ModelStore(options.models), load(options.shop)
-    requests = _sample(shop, options.split, options.requests)
+    requests = _sample(shop, options.split, options.requests, of_queries=True)
+    visits = _sample(shop, options.split, options.requests, of_queries=False)
     maker = _maker(options, store, shop, requests)
-    searches, homes = list(maker.searches(requests)), list(maker.homes(requests))
+    searches, homes = list(maker.searches(requests)), list(maker.homes(visits))
     tables = {"search": blends(searches, settings.search)}
     for intent, cases in sorted(by_intent(searches).items()):
         if len(cases) >= options.least:
@@ -64,7 +65,8 @@ def _evaluate(options: argparse.Namespace) -> int:
         {key: value for title, tried in tables.items() for key, value in flat(title, tried).items()},
         {
             "split": options.split,
-            "requests": len(requests),
+            "searches": len(searches),
+            "recommendations": len(homes),
             "models": {name: store.current(name) for name in (RETRIEVER, INTENT, RANKER)},
             "search": settings.search.model_dump(mode="json"),
             "home": settings.home.model_dump(mode="json"),
@@ -85,12 +87,13 @@ def _maker(
     return CaseMaker(shop, upstream, RankingModel.open(store, inference))
 
 
-def _sample(shop: DemoShop, split: str, most: int) -> list[Request]:
-    """Return requests of the split's users with queries of that split, spread over the whole log."""
+def _sample(shop: DemoShop, split: str, most: int, *, of_queries: bool) -> list[Request]:
+    """Return requests of the split's users, spread over the whole log; with queries of that split alone,
+    where the query matters."""
     found = [
         request
         for request in shop.log
-        if request.split == split and shop.query[request.query_id].split == split
+        if request.split == split and (not of_queries or shop.query[request.query_id].split == split)
     ]
     if not found:
         raise ValueError(f"{shop.root} has no request of the split {split}")

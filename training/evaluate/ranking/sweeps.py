@@ -14,7 +14,7 @@ from training.evaluate.ranking.worth import Worth, fused_order, pareto, served_o
 
 _FUSED, _RELEVANCE = (0.0, 0.1, 0.3), (0.5, 1.0)
 _CLICK, _CONVERSION = (0.0, 0.3, 0.6, 1.0, 1.5), (0.0, 0.2, 0.5, 1.0)
-STRENGTHS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.8, 1.2, 2.0)
+STRENGTHS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 1.0, 1.2, 1.5)
 
 
 @dataclass(frozen=True)
