@@ -40,6 +40,7 @@ class ScriptedServices(IntentServiceServicer, RetrievalServiceServicer, RankingS
     did_you_mean: DidYouMean | None = None
     deleted: set[str] = field(default_factory=set)
     groups: dict[str, str] = field(default_factory=dict)
+    hidden: int = 0
 
     async def _fail(self, method: str, context: Any) -> None:
         if method in self.failures:
@@ -88,4 +89,5 @@ class ScriptedServices(IntentServiceServicer, RetrievalServiceServicer, RankingS
             click_probabilities=column,
             conversion_probabilities=column,
             relevances=column,
+            hidden=self.hidden,
         )

@@ -1,6 +1,7 @@
 """What a caller may ask of the order, and what an answer tells of it, through four real processes."""
 
 import uuid
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,8 @@ from aisle.gateway.v1.gateway_pb2 import (
     RecordEventsRequest,
     SearchRequest,
 )
+from deploy.local.stack import Stack
+from services.ranking.rules.__main__ import main
 from tests.rpc_errors import error_of, fields_of
 
 QUERY = "black summer t-shirt"
@@ -110,3 +113,19 @@ async def test_forgotten_user_is_answered_like_an_anonymous_one(gateway: Any) ->
     assert await scores(user) == anonymous
     assert await scores("never seen") == anonymous
     assert fields_of(await error_of(gateway.ForgetUser(ForgetUserRequest()))) == ["user_id"]
+
+
+def test_rules_are_tried_on_a_running_gateway(
+    stack: Stack, products: list[Product], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rules, queries = tmp_path / "rules.yaml", tmp_path / "queries.tsv"
+    rules.write_text(f"rules: [{{id: cheap, hide: {{categories: ['{products[0].category_path[0]}']}}}}]")
+    queries.write_text("black summer t-shirt\t3\nT恤 黑色\t2\nshoe\t1\n")
+    assert main(["check", str(rules), "--gateway", stack.gateway]) == 0
+    assert main(["dry-run", str(rules), "--queries", str(queries), "--gateway", stack.gateway]) == 0
+    said = capsys.readouterr().out
+    assert "requests            3, of which " in said
+    assert "rule cheap          met 3 requests" in said
+    rules.write_text("rules: [{id: a, pin: {products: [no such product]}}]")
+    assert main(["check", str(rules), "--gateway", stack.gateway]) == 1
+    assert "the catalogue holds no product 'no such product'" in capsys.readouterr().err

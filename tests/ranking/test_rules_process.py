@@ -3,16 +3,19 @@
 import asyncio
 import json
 import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 
 from aisle.ranking.v1.ranking_pb2_grpc import RankingServiceStub
 from runtime.serving.channel import open_channel
+from runtime.settings import StartupError
+from services.ranking.rules.live import LiveRules
 from tests.ranking.builders import rich_request
-from tests.runtime.processes import Running, command, running
+from tests.runtime.processes import Running, running
 
 PIN = "rules: [{{id: first, pin: {{products: [{}]}}}}]"
 
@@ -74,12 +77,36 @@ async def test_new_rules_are_in_force_once_told_and_bad_ones_never(
     assert await first(stub) == "p4"
 
 
-def test_process_with_bad_rules_does_not_start(models_root: Path, tmp_path: Path) -> None:
+def test_bad_rules_at_the_start_are_refused_with_the_remedy(tmp_path: Path) -> None:
     file = tmp_path / "rules.yaml"
+    with pytest.raises(StartupError, match="mend the file, or start without --rules"):
+        LiveRules(file)
     file.write_text("rules:\n- id: a\n  pin: {products: []}\n")
-    with command(
-        "services.ranking", "--models", str(models_root), "--port", "0", "--rules", str(file)
-    ) as process:
-        _, said = process.communicate(timeout=60)
-    assert process.returncode
-    assert f"{file}: line 3: rules[0].pin.products: " in said
+    with pytest.raises(StartupError, match=r"line 3: rules\[0\].pin.products: "):
+        LiveRules(file)
+
+
+async def test_changed_file_is_seen_by_itself_and_a_file_that_went_changes_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "rules.yaml"
+    write(file, PIN.format("p1"))
+    rules = LiveRules(file)
+
+    async with rules.following(0.01):
+        refused = _reloads("refused")
+        file.unlink()
+        await _until(lambda: _reloads("refused") > refused)
+        assert len(rules.book) == 1
+        write(file, "rules: []")
+        await _until(lambda: len(rules.book) == 0)
+
+
+async def _until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while True:
+            if condition():
+                return
+            await asyncio.sleep(0.01)
+
+
+def _reloads(outcome: str) -> float:
+    return REGISTRY.get_sample_value("aisle_ranking_rules_reloads_total", {"outcome": outcome}) or 0.0
