@@ -36,7 +36,7 @@ FINE_TUNING := $(wildcard training/*.py training/base_models/*.py training/expor
 ENCODERS := $(MODELS)/.trained-retriever $(MODELS)/.trained-intent
 TRAINED := $(MODELS)/.trained-ranker $(MODELS)/.trained-sequence
 
-.PHONY: help setup protos shop models demo serve test lint eval eval-recommend bench bench-gate bench-retrieval bench-peers images clean eval-ingredients eval-intent compare-methods
+.PHONY: help setup protos shop models demo serve test lint eval eval-recommend bench bench-gate bench-retrieval bench-peers images clean eval-ingredients eval-intent compare-methods eval-ranking
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -133,6 +133,9 @@ compare-methods: shop ## the intent model by full, LoRA, AdaLoRA and prefix fine
 
 eval-recommend: models ## recommendations: SASRec on published sets, the demo shop's held-out users (DATA=folder)
 	$(PY) -m training.evaluate.recommend --data $(DATA) --models $(MODELS) --shop $(SHOP)
+
+eval-ranking: models ## what the order is worth on the demo shop: objectives against each other, and diversity
+	$(PY) -m training.evaluate.ranking --models $(MODELS) --shop $(SHOP)
 
 bench: $(if $(GATEWAY),setup,models) ## latency of searches under open-loop load (GATEWAY=host:port RATES=5,10 BENCH="slo --p99-ms 60")
 	$(if $(GATEWAY),,$(PY) -m deploy.local run --state $(STATE) --models $(MODELS) --catalog $(CATALOG_PATH) --) \

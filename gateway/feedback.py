@@ -1,10 +1,15 @@
-"""What users did, on its way into the durable log."""
+"""What users did, on its way into the durable log, and out of it again."""
 
 import time
 from collections.abc import Iterable
 
 from aisle.catalog.v1.user_pb2 import EventType, UserEvent
-from aisle.gateway.v1.gateway_pb2 import RecordEventsRequest, RecordEventsResponse
+from aisle.gateway.v1.gateway_pb2 import (
+    ForgetUserRequest,
+    ForgetUserResponse,
+    RecordEventsRequest,
+    RecordEventsResponse,
+)
 from gateway.validation import MOST_QUERY_CHARACTERS, check_id, check_optional_id
 from runtime.serving.errors import Violations
 from runtime.state.events import EventLog
@@ -24,6 +29,15 @@ async def record_events(log: EventLog, request: RecordEventsRequest) -> RecordEv
             event.event_time.FromNanoseconds(now)
     appended = await log.append(request.events)
     return RecordEventsResponse(recorded=appended.recorded, duplicates=appended.duplicates)
+
+
+async def forget_user(log: EventLog, request: ForgetUserRequest) -> ForgetUserResponse:
+    """Forget a user and return once that is durable; raises InvalidArgument without a user."""
+    violations = Violations()
+    check_id(violations, "user_id", request.user_id)
+    violations.raise_if_any()
+    forgotten = await log.forget(request.user_id)
+    return ForgetUserResponse(events=forgotten.events, history_products=forgotten.products)
 
 
 def check_events(events: Iterable[UserEvent], now_seconds: int) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from aisle.catalog.v1.matches_pb2 import Count, Emptiness, Facet
 from aisle.catalog.v1.product_pb2 import Product
 from aisle.catalog.v1.serving_pb2 import Stage
-from aisle.catalog.v1.user_pb2 import UserContext
+from aisle.catalog.v1.user_pb2 import HistoryItem, UserContext
 from aisle.catalog.v1.words_pb2 import DidYouMean
 from aisle.gateway.v1.gateway_pb2 import AnswerInfo, ConstraintReport, Hit, Narrowing
 from aisle.intent.v1.intent_pb2 import Understanding
@@ -31,15 +31,21 @@ from gateway.pages import Page
 from gateway.pins import Pinned
 from gateway.popular import PopularList
 from gateway.profile import read_history
+from gateway.shelves import LATEST, both, other_categories
 from gateway.understanding import neutral, searched_instead, understand
 from runtime.serving import deadline
-from runtime.serving.errors import Unavailable
+from runtime.serving.errors import NotFound, Unavailable
 from runtime.state.events import ProfileStore
 
 
 @dataclass(frozen=True)
 class Wish:
-    """What a read asks for: `source` with all it is to find set, and the query if there is one."""
+    """What a read asks for: `source` with all it is to find set, and the query if there is one.
+
+    `ranking` holds what the caller asks of the order: weights, and whether it is to be explained.
+    `instead_of_history` stands for the user's own, and must be in the catalogue; with `elsewhere` only other
+    categories than those of the history's products are wanted.
+    """
 
     source: RetrieveRequest
     surface: "Surface.ValueType"
@@ -48,6 +54,9 @@ class Wish:
     query: str = ""
     recent_queries: Sequence[str] = ()
     narrowing: Narrowing = field(default_factory=Narrowing)
+    ranking: RankRequest = field(default_factory=RankRequest)
+    instead_of_history: Sequence[HistoryItem] = ()
+    elsewhere: bool = False
 
 
 @dataclass(frozen=True)
@@ -120,6 +129,8 @@ class Flow:
         )
 
     async def _user(self, wish: Wish, notes: Notes) -> UserContext:
+        if wish.instead_of_history:
+            return UserContext(user_id=wish.user_id, history=wish.instead_of_history)
         seconds = self._budget.profile(deadline.remaining())
         history = await read_history(self._profiles, wish.user_id, seconds, notes)
         return UserContext(user_id=wish.user_id, history=history, recent_queries=wish.recent_queries)
@@ -131,16 +142,31 @@ class Flow:
             history_ids=[item.product_id for item in user.history], limit=self._candidates
         )
         request.MergeFrom(wish.source)
-        remaining = deadline.remaining()
-        finding = find_candidates(self._backends, request, self._budget.retrieval(remaining), notes)
+        finding = self._find(wish, user, request, notes)
         if not wish.query:
             return None, Narrowed(await finding)
-        reading = understand(self._backends, wish.query, user, self._budget.intent(remaining), notes)
+        seconds = self._budget.intent(deadline.remaining())
+        reading = understand(self._backends, wish.query, user, seconds, notes)
         read, found = await asyncio.gather(reading, finding)
         if read is not None and (meant := searched_instead(found)):
             seconds = self._budget.intent(deadline.remaining())
             read = await understand(self._backends, meant, user, seconds, notes) or read
         return read, await self._narrower.narrow(request, found, read, wish.narrowing, notes)
+
+    async def _find(
+        self, wish: Wish, user: UserContext, request: RetrieveRequest, notes: Notes
+    ) -> RetrieveResponse | None:
+        if wish.elsewhere and user.history:
+            try:
+                held = await self._products([item.product_id for item in user.history[:LATEST]])
+            except StageFailure as error:
+                notes.missing(Stage.STAGE_RETRIEVAL, error)
+                return None
+            if wish.instead_of_history and not held:
+                raise NotFound(f"the catalogue holds no product {user.history[0].product_id!r}")
+            request.filter = both(request.filter, other_categories(held))
+        seconds = self._budget.retrieval(deadline.remaining())
+        return await find_candidates(self._backends, request, seconds, notes)
 
     async def _first_page(
         self,
@@ -191,7 +217,9 @@ class Flow:
             user=user,
             history=retrieved.history,
             surface=wish.surface,
+            query=wish.query,
         )
+        request.MergeFrom(wish.ranking)
         seconds = self._budget.ranking(deadline.remaining())
         return await order_candidates(self._backends, request, seconds, notes)
 
@@ -201,7 +229,7 @@ class Flow:
         return answer.products
 
     def _popular_page(self, wish: Wish, user: UserContext, understanding: Understanding | None) -> HitPage:
-        if wish.source.filter.strip():
+        if wish.source.filter.strip() or wish.elsewhere:
             raise Unavailable(
                 "retrieval is gone, and without it the filter cannot be kept", retry_seconds=1.0
             )

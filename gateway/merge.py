@@ -38,8 +38,9 @@ async def merge(retrieved: RetrieveResponse, order: Order, page: Page, read: Rea
         [variants[row] for row in order.rows] if variants else (),
     )
     places, products = await _fill(whole, page.size, read)
-    parts = [_parts(candidates, order, place) for place in places]
-    return _page(page, whole, places, products, parts)
+    answer = _page(page, whole, places, products, [_parts(candidates, order, place) for place in places])
+    _say_why(answer.hits, order, places)
+    return answer
 
 
 async def turn(pinned: Pinned, page: Page, read: Read) -> HitPage:
@@ -90,6 +91,18 @@ async def _fill(pinned: Pinned, size: int, read: Read) -> tuple[list[int], list[
 def _end(places: Sequence[int], pinned: Pinned, size: int) -> int:
     """Return the place after the page: after its last hit, or the end where it could not be filled."""
     return places[-1] + 1 if len(places) == size else len(pinned.ids)
+
+
+def _say_why(hits: Sequence[Hit], order: Order, places: Sequence[int]) -> None:
+    """Add to each hit what moved it and, where it was asked for, what its score is made of."""
+    if order.predictions is None:
+        return
+    moved = {each.place: each.moves for each in order.predictions.moves}
+    explanations = order.predictions.explanations
+    for hit, place in zip(hits, places, strict=True):
+        hit.moves.extend(moved.get(place, ()))
+        if place < len(explanations):
+            hit.explanation.CopyFrom(explanations[place])
 
 
 def _parts(candidates: Candidates, order: Order, place: int) -> ScoreParts:

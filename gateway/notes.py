@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from aisle.catalog.v1.arrangement_pb2 import AppliedRule
 from aisle.catalog.v1.serving_pb2 import Degradation, ModelVersion, Stage, StageTime
 from aisle.gateway.v1.gateway_pb2 import AnswerInfo
 from gateway.degradation import degrade
@@ -16,6 +17,7 @@ class Notes:
         self.clock = StageClock()
         self._models: list[ModelVersion] = []
         self._degraded: list[Degradation] = []
+        self._rules: list[AppliedRule] = []
 
     def took_part(self, models: Iterable[ModelVersion], times: Iterable[StageTime]) -> None:
         """Add the models, each once however often it is asked, and the stage times that a service reports."""
@@ -31,6 +33,10 @@ class Notes:
         noted = {each.stage for each in self._degraded}
         self._degraded.extend(each for each in degraded if each.stage not in noted)
 
+    def rules(self, applied: Iterable[AppliedRule]) -> None:
+        """Add the merchandising rules that met the request."""
+        self._rules.extend(applied)
+
     def info(self) -> AnswerInfo:
         """Return the notes as the caller reads them."""
         return AnswerInfo(
@@ -38,4 +44,5 @@ class Notes:
             models=self._models,
             degraded=self._degraded,
             stages=self.clock.times,
+            rules=self._rules,
         )

@@ -7,7 +7,7 @@ from aisle.catalog.v1.serving_pb2 import Stage
 from aisle.ranking.v1.ranking_pb2 import RankRequest, RankResponse
 from aisle.retrieval.v1.retrieval_pb2 import Candidates
 from gateway.backends import Backends
-from gateway.degradation import StageFailure
+from gateway.degradation import StageFailure, raise_callers_fault
 from gateway.notes import Notes
 from runtime.serving.errors import AisleError
 
@@ -16,7 +16,8 @@ from runtime.serving.errors import AisleError
 class Order:
     """Candidates, best first: `rows[i]` is the row of the i-th, `scores[i]` its score.
 
-    `predictions` holds what the model said of each, in this order; None when no model took part.
+    `predictions` holds what the model said of each, in this order, and what moved it; None when no model took
+    part.
     """
 
     rows: Sequence[int]
@@ -25,7 +26,10 @@ class Order:
 
 
 async def order_candidates(backends: Backends, request: RankRequest, seconds: float, notes: Notes) -> Order:
-    """Return the learned order of the request's candidates, or the fused one when ranking is late or gone."""
+    """Return the learned order of the request's candidates, or the fused one when ranking is late or gone.
+
+    Raises InvalidArgument when ranking refuses the weights that the caller asked for.
+    """
     candidates = request.candidates
     if not candidates.products.ids:
         return fused_order(candidates)
@@ -34,10 +38,13 @@ async def order_candidates(backends: Backends, request: RankRequest, seconds: fl
             answer = await backends.rank(request, seconds)
         _require_whole(answer, len(candidates.products.ids))
     except StageFailure as error:
-        # Whatever ranking refuses came from the services, not from the caller: there is no one to tell.
+        # Whatever else ranking refuses came from the services, not from the caller: there is no one to tell.
+        if request.weights.ListFields():
+            raise_callers_fault(error, "ranking")
         notes.missing(Stage.STAGE_RANKING, error)
         return fused_order(candidates)
     notes.took_part(answer.models, answer.stages)
+    notes.rules(answer.rules)
     return Order(answer.order, answer.scores, answer)
 
 
@@ -53,5 +60,7 @@ def _require_whole(answer: RankResponse, n: int) -> None:
         answer.conversion_probabilities,
         answer.relevances,
     )
-    if sorted(answer.order) != list(range(n)) or any(len(column) != n for column in columns):
+    rows = set(answer.order)
+    fits = len(rows) == len(answer.order) == n - answer.hidden and rows <= set(range(n))
+    if not fits or any(len(column) != len(answer.order) for column in columns):
         raise AisleError(f"ranking ordered {n} candidates with {len(answer.order)} rows that don't fit them")

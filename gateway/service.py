@@ -6,7 +6,7 @@ from aisle.gateway.v1 import gateway_pb2 as messages
 from aisle.gateway.v1.gateway_pb2_grpc import GatewayServiceServicer
 from gateway import catalog, reads
 from gateway.backends import Backends
-from gateway.feedback import record_events
+from gateway.feedback import forget_user, record_events
 from gateway.flow import Flow
 from gateway.suggestions import suggest
 from runtime.state.events import EventLog
@@ -43,6 +43,12 @@ class GatewayService(GatewayServiceServicer):
     ) -> messages.RecordEventsResponse:
         """Record what users did."""
         return await record_events(self._log, request)
+
+    async def ForgetUser(
+        self, request: messages.ForgetUserRequest, context: Any
+    ) -> messages.ForgetUserResponse:
+        """Forget a user."""
+        return await forget_user(self._log, request)
 
     async def UpsertProducts(
         self, request: messages.UpsertProductsRequest, context: Any

@@ -11,6 +11,7 @@ MOST_PREFIX_CHARACTERS = 128
 MOST_ID_BYTES = 128
 MOST_RECENT_QUERIES = 10
 MOST_KEYS = 20
+EXPLAIN_LANGUAGES = ("zh", "en")
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 # Format characters (zero-width joiners in emoji) are welcome beside something that can be seen.
@@ -52,6 +53,12 @@ def check_keys(violations: Violations, field: str, keys: Sequence[str]) -> None:
         return
     for position, key in enumerate(keys):
         check_optional_id(violations, f"{field}[{position}]", key)
+
+
+def check_explain_language(violations: Violations, field: str, language: str) -> None:
+    """Note a language that explanations are not given in; it may be empty."""
+    if language not in ("", *EXPLAIN_LANGUAGES):
+        violations.add(field, f"must be {' or '.join(EXPLAIN_LANGUAGES)}, or empty, got {language!r}")
 
 
 def check_id(violations: Violations, field: str, identifier: str) -> None:

@@ -50,3 +50,25 @@ BUILD_PROGRESS = Gauge(
     "aisle_index_build_progress",
     "Share of the catalogue in the generation beside the served one; 1 when it is complete, 0 without one.",
 )
+RANKING_RULES = Counter(
+    "aisle_ranking_rules",
+    "Merchandising rules that met a request, by what became of them: applied, no_candidate (none of its "
+    "products was among the candidates) or position_taken (a pin gave way to an earlier one).",
+    ("action", "outcome"),
+)
+RULES_LOADED = Gauge("aisle_ranking_rules_loaded", "Merchandising rules in force.")
+RULES_RELOADS = Counter(
+    "aisle_ranking_rules_reloads",
+    "Readings of the file of rules: loaded, or refused and the old kept.",
+    ("outcome",),
+)
+UNKNOWN_VALUES = Counter(
+    "aisle_ranking_unknown_values",
+    "Candidates ranked without a value that a feature needs; it counted as average.",
+    ("field",),
+)
+REQUESTS_LOGGED = Counter(
+    "aisle_ranking_requests_logged",
+    "Requests for the log of requests: written, dropped because too many waited, or failed.",
+    ("outcome",),
+)

@@ -17,6 +17,14 @@ class Appended:
     duplicates: int
 
 
+@dataclass(frozen=True)
+class Forgotten:
+    """How many events and how many products of the history there were of a user."""
+
+    events: int
+    products: int
+
+
 class EventLog(Protocol):
     """A durable log of events."""
 
@@ -27,6 +35,15 @@ class EventLog(Protocol):
         user's history when this returns. Raises Overloaded when too much is waiting to be written, and
         Unavailable when the store cannot be written; then none of them is acknowledged, and appending
         them again is safe.
+        """
+        ...
+
+    async def forget(self, user_id: str) -> Forgotten:
+        """Delete all events of a user and what was read from them, and return once that is durable.
+
+        Events appended before are deleted, later ones begin a new history; ids of deleted events are new
+        again. The deleted bytes are overwritten in the store. Raises as `append` does, and forgetting again
+        is safe.
         """
         ...
 

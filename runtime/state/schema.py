@@ -26,6 +26,7 @@ CREATE TABLE IF NOT EXISTS events (
     event_microseconds INTEGER NOT NULL,
     event BLOB NOT NULL
 );
+CREATE INDEX IF NOT EXISTS events_by_user ON events (user_id);
 CREATE TABLE IF NOT EXISTS history (
     user_id TEXT NOT NULL,
     product_id TEXT NOT NULL,
@@ -53,6 +54,7 @@ def connect(path: Path) -> sqlite3.Connection:
     )
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("PRAGMA secure_delete=ON")  # what a user wants forgotten is overwritten
     return connection
 
 

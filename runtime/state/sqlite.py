@@ -11,7 +11,7 @@ from pathlib import Path
 from aisle.catalog.v1.user_pb2 import HistoryItem, UserEvent
 from runtime.observability.metrics import FEEDBACK_LAG, SHED
 from runtime.serving.errors import Overloaded, Unavailable
-from runtime.state.events import MOST_HISTORY, Appended
+from runtime.state.events import MOST_HISTORY, Appended, Forgotten
 from runtime.state.schema import connect, prepare
 from runtime.state.writer import GroupCommitWriter, Row
 
@@ -46,6 +46,10 @@ class SqliteState:
         appended = await self._writer.append([_row(event) for event in events])
         FEEDBACK_LAG.observe(time.perf_counter() - start)
         return appended
+
+    async def forget(self, user_id: str) -> Forgotten:
+        """Delete all of a user durably; see EventLog.forget."""
+        return await self._writer.forget(user_id)
 
     async def history(self, user_id: str) -> list[HistoryItem]:
         """Return the user's latest products; see ProfileStore.history."""

@@ -10,6 +10,8 @@ from aisle.intent.v1.intent_pb2 import (
 )
 from aisle.intent.v1.intent_pb2_grpc import IntentServiceServicer
 from runtime.observability.stages import StageClock
+from services.intent.decoding import Decoder
+from services.intent.judge import ReviewJudge
 from services.intent.model import IntentModel
 from services.intent.reader import Reader
 from services.intent.sentiment import review_sentiment

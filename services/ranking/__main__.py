@@ -8,6 +8,8 @@ from runtime.inference.store import ModelStore
 from runtime.serving.server import Endpoint, main
 from runtime.settings import load
 from services.ranking.model import RankingModel
+from services.ranking.request_log import RequestLog
+from services.ranking.rules.live import LiveRules
 from services.ranking.service import RankingService
 from services.ranking.settings import RankingSettings
 
@@ -16,11 +18,18 @@ SERVICE = "aisle.ranking.v1.RankingService"
 
 @asynccontextmanager
 async def build(settings: RankingSettings) -> AsyncIterator[Sequence[Endpoint]]:
-    """Load and warm up the model; yield the service."""
+    """Load the rules and the model, and warm it up; yield the service."""
+    rules = LiveRules(settings.rules)
     model = RankingModel.open(ModelStore(settings.models), settings)
     model.warm_up()
-    service = RankingService(model, settings)
-    yield [Endpoint(SERVICE, lambda server: add_RankingServiceServicer_to_server(service, server))]
+    log = RequestLog(settings.request_log, settings.request_log_most) if settings.request_log else None
+    service = RankingService(model, settings, rules, log)
+    try:
+        async with rules.following(settings.rules_seconds):
+            yield [Endpoint(SERVICE, lambda server: add_RankingServiceServicer_to_server(service, server))]
+    finally:
+        if log is not None:
+            log.close()
 
 
 if __name__ == "__main__":

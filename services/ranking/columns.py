@@ -53,6 +53,7 @@ class Products:
     categories: Words
     attributes: dict[str, Words]
     currencies: Words
+    groups: Words
 
 
 def read_products(columns: ProductColumns) -> Products:
@@ -71,6 +72,7 @@ def read_products(columns: ProductColumns) -> Products:
         categories=read_words(columns.categories, n),
         attributes={key: read_words(column, n) for key, column in columns.attributes.items()},
         currencies=read_words(columns.currencies, n),
+        groups=read_words(columns.groups, n),
     )
 
 

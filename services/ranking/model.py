@@ -38,9 +38,14 @@ class RankingModel:
         self.version = ModelVersion(name=manifest.name, version=manifest.version)
 
     @classmethod
-    def open(cls, store: ModelStore, settings: InferenceSettings) -> "RankingModel":
-        """Load the current version; raises StartupError when it is missing, damaged or of other features."""
-        stored = store.open(MODEL)
+    def open(
+        cls, store: ModelStore, settings: InferenceSettings, version: str | None = None
+    ) -> "RankingModel":
+        """Load a version, the current one by default.
+
+        Raises StartupError when it is missing, damaged or of other features.
+        """
+        stored = store.open(MODEL, version)
         return cls(OnnxSession(stored, settings), _read_trained_on(stored))
 
     def warm_up(self) -> None:

@@ -1,6 +1,6 @@
 """The blend of objectives: one score per candidate from what the model predicts and what retrieval found."""
 
-from collections.abc import Set
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from services.ranking.scaling import standardise
 
 # Below this a probability is as good as impossible; its logarithm must not drown the other objectives.
 _LEAST = 1e-4
+LEARNED = ("relevance", "click", "conversion")  # the objectives that the model predicts
 
 
 class Weights(BaseModel):
@@ -41,8 +42,10 @@ class Predictions:
     relevance: NDArray[np.float32]
 
 
-def blend(fused: Floats, predictions: Predictions, weights: Weights, familiarity: float) -> Floats:
-    """Return the score of each candidate, float64 [n], higher is better.
+def terms(
+    fused: Floats, predictions: Predictions, weights: Weights, familiarity: float
+) -> Mapping[str, Floats]:
+    """Return what each objective adds to the score of each candidate: by name, float64 [n].
 
     score = familiarity · (fused · z + Σ weight · (ln p − mean ln p)) + (1 − familiarity) · z, z being the
     standardised fused score. The sum of logarithms is a product of powers of the objectives, so that none
@@ -50,11 +53,20 @@ def blend(fused: Floats, predictions: Predictions, weights: Weights, familiarity
     difference it makes none, and the fused order stands. `familiarity`, 0 to 1, is how far the model knows
     these candidates; at 0 the fused order stands alone.
     """
-    learned = weights.relevance * _log(predictions.relevance)
-    learned += weights.click * _log(predictions.click)
-    learned += weights.conversion * _log(predictions.conversion)
     z = standardise(fused, np.ones(len(fused), dtype=np.bool_))
-    return familiarity * (weights.fused * z + learned) + (1 - familiarity) * z
+    return {
+        "fused": (familiarity * weights.fused + 1 - familiarity) * z,
+        **{
+            objective: familiarity * getattr(weights, objective) * centred(getattr(predictions, objective))
+            for objective in LEARNED
+        },
+    }
+
+
+def blend(fused: Floats, predictions: Predictions, weights: Weights, familiarity: float) -> Floats:
+    """Return the score of each candidate, float64 [n], higher is better: the sum of its `terms`."""
+    score: Floats = np.sum(list(terms(fused, predictions, weights, familiarity).values()), axis=0)
+    return score
 
 
 def familiarity(categories: DictionaryColumn, known: Set[str]) -> float:
@@ -73,6 +85,13 @@ def order(scores: Floats, fused: Floats) -> NDArray[Any]:
     return rows
 
 
-def _log(probabilities: NDArray[np.float32]) -> Floats:
-    logs: Floats = np.log(np.maximum(probabilities.astype(np.float64), _LEAST))
-    return logs - float(logs.mean())
+def logs(probabilities: NDArray[np.float32]) -> Floats:
+    """Return ln p, float64 [n]; what is as good as impossible counts as if it were 1 in 10,000."""
+    found: Floats = np.log(np.maximum(probabilities.astype(np.float64), _LEAST))
+    return found
+
+
+def centred(probabilities: NDArray[np.float32]) -> Floats:
+    """Return ln p − mean ln p over the candidates, float64 [n]."""
+    found = logs(probabilities)
+    return found - float(found.mean())

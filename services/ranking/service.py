@@ -1,18 +1,31 @@
 """RankingService over gRPC."""
 
+import asyncio
 import time
 from typing import Any
 
 import numpy as np
 
-from aisle.ranking.v1.ranking_pb2 import RankRequest, RankResponse
+from aisle.catalog.v1.arrangement_pb2 import AppliedRule
+from aisle.ranking.v1.ranking_pb2 import HitMoves, RankRequest, RankResponse
 from aisle.ranking.v1.ranking_pb2_grpc import RankingServiceServicer
 from runtime.money import read_rates
 from runtime.observability.stages import StageClock
+from runtime.serving import request_id
+from services.ranking.arrangement.arranging import NO_ORDERS
+from services.ranking.columns import read_products
+from services.ranking.explanation.contributions import Scored
+from services.ranking.explanation.explaining import explain
 from services.ranking.features import compute
 from services.ranking.model import RankingModel
-from services.ranking.objectives import Predictions, blend, familiarity, order
+from services.ranking.objectives import Predictions, familiarity
+from services.ranking.ordering import Basis, Ordered, settle
+from services.ranking.request_log import RequestLog
+from services.ranking.rules.applying import Situation, apply
+from services.ranking.rules.live import LiveRules
+from services.ranking.rules.schema import Rule
 from services.ranking.settings import RankingSettings
+from services.ranking.unknowns import count_unknown
 from services.ranking.validation import check
 
 
@@ -20,18 +33,26 @@ class RankingService(RankingServiceServicer):
     """Orders candidates with one pass of the model.
 
     A pass over 200 candidates takes less than the hop to another thread and back under load, so it runs on
-    the event loop.
+    the event loop. Explanations are many passes, and run beside it.
     """
 
-    def __init__(self, model: RankingModel, settings: RankingSettings) -> None:
+    def __init__(
+        self,
+        model: RankingModel,
+        settings: RankingSettings,
+        rules: LiveRules | None = None,
+        log: RequestLog | None = None,
+    ) -> None:
         self._model = model
         self._settings = settings
         self._rates = read_rates(settings.rates)
+        self._rules = rules or LiveRules(None)
+        self._log = log
 
     async def Rank(self, request: RankRequest, context: Any) -> RankResponse:
-        """Score all candidates and order them; raises InvalidArgument on columns that do not fit."""
-        check(request)
-        clock = StageClock()
+        """Score all candidates and order them; raises InvalidArgument on what does not fit."""
+        check(request, self._settings.policy(request.surface))
+        clock, now = StageClock(), time.time()
         with clock.stage("ranking/features"):
             features = compute(
                 request.candidates,
@@ -39,26 +60,74 @@ class RankingService(RankingServiceServicer):
                 request.user if request.HasField("user") else None,
                 request.history if request.HasField("history") else None,
                 surface=request.surface,
-                now_seconds=time.time(),
+                now_seconds=now,
                 rates=self._rates,
             )
+        count_unknown(features)
         with clock.stage("ranking/model"):
             predictions = self._model.predict(features)
         with clock.stage("ranking/blend"):
-            response = self._respond(request, predictions)
+            basis, applied = self._basis(request, now)
+            ordered = settle(basis, predictions)
+            response = _response(ordered, predictions, applied)
+        if request.explain:
+            with clock.stage("ranking/explain"):
+                scored = Scored(
+                    features, predictions, ordered.terms, ordered.added, basis.weights, basis.familiarity
+                )
+                response.explanations.extend(
+                    await asyncio.to_thread(
+                        explain,
+                        request,
+                        read_products(request.candidates.products),
+                        scored,
+                        ordered.arranged.rows[: request.explain].tolist(),
+                        moves=ordered.arranged.moves,
+                        predict=self._model.predict,
+                        now_seconds=now,
+                    )
+                )
         response.models.append(self._model.version)
         response.stages.extend(clock.times)
+        if self._log is not None:
+            self._log.keep(request, response, features, basis)
         return response
 
-    def _respond(self, request: RankRequest, predictions: Predictions) -> RankResponse:
-        fused = np.array(request.candidates.fused_scores, dtype=np.float64)
-        known = familiarity(request.candidates.products.categories, self._model.categories)
-        scores = blend(fused, predictions, self._settings.weights(request.surface), known)
-        rows = order(scores, fused)
-        return RankResponse(
-            order=rows.tolist(),
-            scores=scores[rows].tolist(),
-            click_probabilities=predictions.click[rows].tolist(),
-            conversion_probabilities=predictions.conversion[rows].tolist(),
-            relevances=predictions.relevance[rows].tolist(),
+    def _basis(self, request: RankRequest, now: float) -> tuple[Basis, list[AppliedRule]]:
+        policy = self._settings.policy(request.surface)
+        columns = request.candidates.products
+        orders, applied, products = NO_ORDERS, list[AppliedRule](), None
+        understood = request.understanding
+        book, rules = self._rules.book, list[Rule]()
+        if len(book):
+            rules = book.meeting(Situation.of(request.query, understood, request.surface, now))
+        if rules or not policy.arrangement.changes_nothing:
+            products = read_products(columns)
+        if rules and products is not None:
+            orders, applied = apply(rules, products)
+        basis = Basis(
+            fused=np.array(request.candidates.fused_scores, dtype=np.float64),
+            weights=policy.weights(understood.intents, request.weights),
+            familiarity=familiarity(columns.categories, self._model.categories),
+            arrangement=policy.arrangement,
+            orders=orders,
+            products=products,
+            request_id=request_id.current(),
+            now_seconds=now,
         )
+        return basis, applied
+
+
+def _response(ordered: Ordered, predictions: Predictions, applied: list[AppliedRule]) -> RankResponse:
+    rows, moves = ordered.arranged.rows, ordered.arranged.moves
+    place_of = {row: place for place, row in enumerate(rows.tolist())} if moves else {}
+    return RankResponse(
+        order=rows.tolist(),
+        scores=ordered.scores[rows].tolist(),
+        click_probabilities=predictions.click[rows].tolist(),
+        conversion_probabilities=predictions.conversion[rows].tolist(),
+        relevances=predictions.relevance[rows].tolist(),
+        rules=applied,
+        hidden=len(ordered.scores) - len(rows),
+        moves=[HitMoves(place=place_of[row], moves=each) for row, each in moves.items()],
+    )

@@ -10,17 +10,22 @@ from aisle.catalog.v1.columns_pb2 import DictionaryColumn, ProductColumns
 from aisle.intent.v1.intent_pb2 import Understanding
 from aisle.ranking.v1.ranking_pb2 import RankRequest, Surface
 from runtime.serving.errors import Violations
+from services.ranking.explanation.explaining import MOST_EXPLAINED
+from services.ranking.explanation.words import LANGUAGES
+from services.ranking.policy import SurfacePolicy, check_weights
 
 MOST_CANDIDATES = 1000
 MOST_HISTORY = 50
 
 
-def check(request: RankRequest) -> None:
+def check(request: RankRequest, policy: SurfacePolicy) -> None:
     """Raise InvalidArgument naming every field of `request` that ranking cannot work with."""
     violations = Violations()
     n = len(request.candidates.products.ids)
     if not 1 <= n <= MOST_CANDIDATES:
         violations.add("candidates.products.ids", f"must hold 1 to {MOST_CANDIDATES} ids, got {n}")
+    elif len(set(request.candidates.products.ids)) < n:
+        violations.add("candidates.products.ids", "must hold each id once")
     _check_products(violations, "candidates.products", request.candidates.products)
     _check_scores(violations, request, n)
     if len(request.history.ids) > MOST_HISTORY:
@@ -30,7 +35,16 @@ def check(request: RankRequest) -> None:
     _check_understanding(violations, request.understanding)
     if request.surface not in Surface.values():
         violations.add("surface", f"must be one of {', '.join(Surface.keys())}, got {request.surface}")
+    check_weights(violations, "weights", request.weights, policy)
+    _check_explanation(violations, request)
     violations.raise_if_any()
+
+
+def _check_explanation(violations: Violations, request: RankRequest) -> None:
+    if not 0 <= request.explain <= MOST_EXPLAINED:
+        violations.add("explain", f"must be 0 to {MOST_EXPLAINED}, got {request.explain}")
+    if request.language not in ("", *LANGUAGES):
+        violations.add("language", f"must be {' or '.join(LANGUAGES)}, or empty, got {request.language!r}")
 
 
 def _check_products(violations: Violations, path: str, products: ProductColumns) -> None:
@@ -51,6 +65,7 @@ def _check_products(violations: Violations, path: str, products: ProductColumns)
         "brands": products.brands,
         "categories": products.categories,
         "currencies": products.currencies,
+        "groups": products.groups,
     }
     words |= {f"attributes[{key!r}]": values for key, values in products.attributes.items()}
     for name, values in words.items():

@@ -82,6 +82,7 @@ class ColumnStore:
             if texts:
                 _fill(columns.attributes[key], texts, places)
         _fill(columns.currencies, *self._others["currency"].dictionary(rows))
+        _fill(columns.groups, *self._others["group"].dictionary(rows))
 
     def numbers(self, rows: int) -> NDArray[np.void]:
         """Return the numeric columns of rows 0 … `rows` − 1 as one structured array [rows]."""

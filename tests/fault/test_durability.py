@@ -14,6 +14,7 @@ from aisle.catalog.v1.product_pb2 import Product
 from aisle.catalog.v1.user_pb2 import EventType, UserEvent
 from aisle.gateway.v1.gateway_pb2 import (
     DeleteProductsRequest,
+    ForgetUserRequest,
     GetProductRequest,
     RecommendRequest,
     RecordEventsRequest,
@@ -52,6 +53,30 @@ async def test_acknowledged_events_outlive_the_gateway(stack: Stack, gateway: An
         answer = await again.RecordEvents(RecordEventsRequest(events=events), timeout=30)
         assert (answer.recorded, answer.duplicates) == (0, 200)
         await until_whole(again)
+
+
+async def test_forgotten_user_stays_forgotten_when_the_gateway_is_killed(stack: Stack, gateway: Any) -> None:
+    await until_whole(gateway)
+    user, anonymous = uuid.uuid4().hex, RecommendRequest(page_size=20)
+    liked = [hit.product.id for hit in (await gateway.Recommend(anonymous, timeout=10)).hits[:5]]
+    events = _events(5)
+    for event, product in zip(events, liked, strict=True):
+        event.user_id, event.product_id = user, product
+    await gateway.RecordEvents(RecordEventsRequest(events=events), timeout=30)
+    forgotten = await gateway.ForgetUser(ForgetUserRequest(user_id=user), timeout=30)
+    stack.kill("gateway")
+    assert (forgotten.events, forgotten.history_products) == (5, 5)
+    await asyncio.to_thread(stack.restart, "gateway")
+    async with open_channel(stack.gateway) as channel:
+        again: Any = GatewayServiceStub(channel)
+        await until_whole(again)
+        as_anonymous = await again.Recommend(anonymous, timeout=10)
+        as_user = await again.Recommend(RecommendRequest(page_size=20, user_id=user), timeout=10)
+        assert [hit.product.id for hit in as_user.hits] == [hit.product.id for hit in as_anonymous.hits]
+        scores = [hit.score for hit in as_anonymous.hits]
+        assert [hit.score for hit in as_user.hits] == pytest.approx(
+            scores, abs=1e-3
+        )  # ages differ by a second
 
 
 async def test_acknowledged_products_outlive_retrieval(stack: Stack, gateway: Any) -> None:

@@ -45,6 +45,7 @@ class ScriptedServices(IntentServiceServicer, RetrievalServiceServicer, RankingS
     ranked: list[RankRequest] = field(default_factory=list)
     constraints: list[Constraint] = field(default_factory=list)
     filters: list[str] = field(default_factory=list)
+    hidden: int = 0
 
     async def _fail(self, method: str, context: Any) -> None:
         if method in self.failures:
@@ -105,4 +106,5 @@ class ScriptedServices(IntentServiceServicer, RetrievalServiceServicer, RankingS
             click_probabilities=column,
             conversion_probabilities=column,
             relevances=column,
+            hidden=self.hidden,
         )

@@ -120,6 +120,13 @@ async def test_order_that_does_not_fit_the_candidates_is_not_used(
     assert _told(answer) == {"STAGE_RANKING": "error"}
 
 
+async def test_candidates_that_rules_hide_are_left_out(services: Any, flow: Flow) -> None:
+    services[0].order, services[0].hidden = [4, 1], N - 2
+    answer = await flow.answer(_wish())
+    assert _ids(answer) == ["p4", "p1"]
+    assert not _told(answer)
+
+
 @pytest.mark.parametrize("code", CODES)
 async def test_failing_intent_gives_a_neutral_reading(
     services: Any, flow: Flow, code: grpc.StatusCode

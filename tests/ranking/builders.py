@@ -38,6 +38,7 @@ def products(
     brands: Sequence[str | None] | None = None,
     categories: Sequence[str | None] | None = None,
     attributes: Mapping[str, Sequence[str | None]] | None = None,
+    groups: Sequence[str | None] | None = None,
 ) -> ProductColumns:
     """n products of which nothing is known but what is given."""
     unknown = [math.nan] * n
@@ -53,6 +54,7 @@ def products(
         brands=words(brands or [None] * n),
         categories=words(categories or [None] * n),
         attributes={key: words(values) for key, values in (attributes or {}).items()},
+        groups=words(groups or [None] * n),
     )
 
 

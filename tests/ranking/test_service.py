@@ -1,6 +1,9 @@
 """The ranking process, seen from outside, with the published model."""
 
+import asyncio
 import math
+import re
+import urllib.request
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -23,7 +26,8 @@ NAN = math.nan
 def server(models_root: Path) -> Iterator[Running]:
     flags = ("--models", str(models_root), "--port", "0", "--metrics-port", "0")
     only_clicks = ("--home.fused", "0", "--home.relevance", "0", "--home.conversion", "0")
-    with running("services.ranking", *flags, *only_clicks) as process:
+    undiverse = ("--home.arrangement.diversity.strength", "0")
+    with running("services.ranking", *flags, *only_clicks, *undiverse) as process:
         yield process
 
 
@@ -62,6 +66,21 @@ async def test_surface_chooses_its_own_weights(stub: Any) -> None:
     answer = await stub.Rank(request)
     clicks = list(answer.click_probabilities)
     assert clicks == sorted(clicks, reverse=True)
+
+
+async def test_unknown_values_are_counted(stub: Any, server: Running) -> None:
+    def counted(field: str) -> float:
+        url = f"http://127.0.0.1:{server.metrics_port}/metrics"
+        with urllib.request.urlopen(url, timeout=10) as page:
+            text = page.read().decode()
+        found = re.search(rf'aisle_ranking_unknown_values_total{{field="{field}"}} (\S+)', text)
+        return float(found[1]) if found else 0.0
+
+    fields = ("price", "rating", "positive_share", "create_time")
+    before = [await asyncio.to_thread(counted, field) for field in fields]
+    await stub.Rank(RankRequest(candidates=candidates(products(20, prices=[NAN] * 15 + [9.0] * 5))))
+    after = [await asyncio.to_thread(counted, field) for field in fields]
+    assert [b - a for a, b in zip(before, after, strict=True)] == [15, 20, 20, 20]
 
 
 async def test_same_request_gives_the_same_answer(stub: Any) -> None:
@@ -145,7 +164,7 @@ async def test_value_out_of_range_is_named(stub: Any, case: str) -> None:
     assert await _violations(stub, request) == [field]
 
 
-@pytest.mark.parametrize("n", [0, 1001])
+@pytest.mark.parametrize("n", [0, 1001, 5000])
 async def test_no_candidates_and_too_many_are_refused(stub: Any, n: int) -> None:
     request = RankRequest(candidates=candidates(products(n))) if n else RankRequest()
     assert await _violations(stub, request) == ["candidates.products.ids"]

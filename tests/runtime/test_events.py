@@ -93,6 +93,26 @@ async def test_users_are_kept_apart(state: SqliteState) -> None:
     assert [product for product, _, _ in await history(state, "a")] == ["p"]
 
 
+async def test_forgotten_user_has_no_history_and_others_keep_theirs(state: SqliteState) -> None:
+    await state.append([event("p", event_id="e"), event("q", IMPRESSION), event("p", user="other")])
+    forgotten = await state.forget("u")
+    assert (forgotten.events, forgotten.products) == (2, 1)
+    assert await history(state) == []
+    assert [product for product, _, _ in await history(state, "other")] == ["p"]
+    again = await state.forget("u")
+    assert (again.events, again.products) == (0, 0)
+
+
+async def test_events_after_forgetting_begin_a_new_history(state: SqliteState) -> None:
+    await state.append([event("old", PURCHASE, event_id="e")])
+    forgetting = asyncio.ensure_future(state.forget("u"))
+    await asyncio.sleep(0)  # it waits before the next append
+    appended = await state.append([event("new", event_id="e")])
+    await forgetting
+    assert appended.recorded == 1  # nothing is left that knew the id
+    assert await history(state) == [("new", CLICK, 1_700_000_000)]
+
+
 async def test_only_the_latest_50_products_are_read(state: SqliteState) -> None:
     await state.append([event(f"p{n}", seconds=1000 + n) for n in range(80)])
     assert [product for product, _, _ in await history(state)] == [f"p{n}" for n in range(79, 29, -1)]

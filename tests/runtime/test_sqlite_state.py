@@ -54,6 +54,63 @@ def test_kill_9_loses_no_acknowledged_event(tmp_path: Path) -> None:
     assert {f"e{n}" for n in range(acknowledged)} <= found
 
 
+# Forgets one user after the other and says so after each acknowledgement, until it is killed.
+_FORGETTER = """
+import asyncio, sys
+from pathlib import Path
+from runtime.state.sqlite import SqliteState
+
+async def main():
+    state = SqliteState(Path(sys.argv[1]))
+    for number in range(10_000):
+        await state.forget(f"user-{number}")
+        print(number, flush=True)
+
+asyncio.run(main())
+"""
+
+
+def _forget_until_killed(path: Path, at_least: int) -> int:
+    """Return the number of the last user that was acknowledged to be forgotten."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", _FORGETTER, str(path)], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    forgotten = -1
+    while forgotten < at_least:
+        forgotten = int(process.stdout.readline())
+    process.send_signal(signal.SIGKILL)
+    rest, _ = process.communicate()
+    return max(forgotten, *(int(line) for line in rest.splitlines() if line.isdigit()), 0)
+
+
+async def test_kill_9_brings_no_forgotten_user_back(tmp_path: Path) -> None:
+    path = tmp_path / "events.db"
+    state = SqliteState(path)
+    await state.append([event(f"secret-{n}", user=f"user-{n}") for n in range(2000)])
+    state.close()
+    forgotten = _forget_until_killed(path, 20)
+    state = SqliteState(path)
+    assert [await history(state, f"user-{n}") for n in range(forgotten + 1)] == [[]] * (forgotten + 1)
+    assert await history(state, "user-1999")
+    state.close()
+
+
+def _bytes_in(folder: Path) -> bytes:
+    return b"".join(file.read_bytes() for file in folder.iterdir())
+
+
+async def test_nothing_of_a_forgotten_user_is_left_in_the_files(tmp_path: Path) -> None:
+    state = SqliteState(tmp_path / "events.db")
+    await state.append([event(f"p{n}", user="a-name-to-forget") for n in range(500)])
+    await state.append([event(f"p{n}", user="a-name-to-keep") for n in range(500)])
+    await state.forget("a-name-to-forget")
+    held = _bytes_in(tmp_path)
+    assert b"a-name-to-forget" not in held
+    assert b"a-name-to-keep" in held
+    state.close()
+
+
 async def test_events_and_history_survive_a_restart(tmp_path: Path) -> None:
     state = SqliteState(tmp_path / "events.db")
     await state.append([event("p", event_id="e")])

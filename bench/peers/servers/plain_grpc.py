@@ -14,7 +14,7 @@ from bench.peers.servers.encoder import PORT, Encoder
 _Servicer: Any = IntentServiceServicer
 
 
-class Plain(_Servicer):  # type: ignore[misc]
+class Plain(_Servicer):
     """Answers with the intents alone."""
 
     def __init__(self) -> None:

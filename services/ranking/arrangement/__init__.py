@@ -1,0 +1,1 @@
+"""From scores to an order: diversity, caps, places for new goods, and what merchandising rules fix."""

@@ -1,0 +1,1 @@
+"""Why a hit stands where it does: contributions that add up to its score, and the same in words."""

@@ -1,0 +1,117 @@
+"""What each group of features gave to each objective of a hit: exact Shapley values."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.ranking.columns import Floats
+from services.ranking.explanation.groups import GROUPS, RETRIEVAL, columns
+from services.ranking.objectives import LEARNED, Predictions, Weights, logs
+
+AVERAGE, RULES = "average", "rules"
+_ROWS_AT_ONCE = 4096
+_LEAST = 1e-6  # what the last digits of a pass over another number of rows differ by
+
+Predict = Callable[[NDArray[np.float32]], Predictions]
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one group of features gave to one objective, in units of the score."""
+
+    objective: str
+    group: str
+    value: float
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What a request's n candidates were scored by.
+
+    `features`: float32 [n, F]; `terms` by objective and `added` (by rules): float64 [n], whose sum is the
+    score; `weights` are what the logarithms of the predictions count for, `familiarity` included.
+    """
+
+    features: NDArray[np.float32]
+    predictions: Predictions
+    terms: Mapping[str, Floats]
+    added: Floats
+    weights: Weights
+    familiarity: float
+
+
+def contributions(scored: Scored, rows: Sequence[int], predict: Predict) -> list[list[Part]]:
+    """Return the parts of the score of each of `rows`; those of a row add up to its score.
+
+    The value of a set of groups is ln p of a candidate that has its own features in these groups and the mean
+    over the request's candidates in the others; the Shapley value (1953; Lundberg and Lee, arXiv 1705.07874)
+    is taken exactly over all 2^7 sets. What an average candidate gets is a part of its own, so that nothing
+    is left over. `predict` is called with 128 rows for each of `rows`.
+    """
+    average = scored.features.mean(axis=0, keepdims=True)
+    values = _values(scored.features[list(rows)], average, predict)
+    parts = []
+    for place, row in enumerate(rows):
+        of_row = [Part("fused", RETRIEVAL, float(scored.terms["fused"][row]))]
+        for objective in LEARNED:
+            weight = scored.familiarity * getattr(scored.weights, objective)
+            shapley = _shapley_weights() @ values[objective][place]
+            of_row += [
+                Part(objective, group, weight * float(value))
+                for group, value in zip(GROUPS, shapley, strict=True)
+            ]
+            centre = float(logs(getattr(scored.predictions, objective)).mean())
+            of_row.append(Part(objective, AVERAGE, weight * (float(values[objective][place][0]) - centre)))
+        of_row.append(Part("rules", RULES, float(scored.added[row])))
+        parts.append([part for part in of_row if abs(part.value) > _LEAST])
+    return parts
+
+
+def _values(
+    features: NDArray[np.float32], average: NDArray[np.float32], predict: Predict
+) -> dict[str, Floats]:
+    """Return ln p of every set of groups, by objective: float64 [rows, 2^G], the empty set first."""
+    masks = _masks(features.shape[1])
+    per_call = max(1, _ROWS_AT_ONCE // len(masks))
+    found: dict[str, list[Floats]] = {objective: [] for objective in LEARNED}
+    for start in range(0, len(features), per_call):
+        some = features[start : start + per_call]
+        mixed = np.where(masks[None], some[:, None], average[None]).reshape(-1, features.shape[1])
+        predictions = predict(mixed)
+        for objective in LEARNED:
+            found[objective].append(logs(getattr(predictions, objective)).reshape(len(some), len(masks)))
+    return {objective: np.concatenate(each) for objective, each in found.items()}
+
+
+@cache
+def _masks(features: int) -> NDArray[np.bool_]:
+    """Return which features are the candidate's own in every set of groups: bool [2^G, F].
+
+    Features of no group are the same for all candidates, and their mean is their value.
+    """
+    masks = np.zeros((1 << len(GROUPS), features), dtype=np.bool_)
+    for bit, group_columns in enumerate(columns().values()):
+        sets = np.flatnonzero(np.arange(len(masks)) >> bit & 1)
+        masks[np.ix_(sets, group_columns)] = True
+    return masks
+
+
+@cache
+def _shapley_weights() -> Floats:
+    """Return the matrix that takes the values of all sets, [2^G], to the Shapley value of each group, [G]."""
+    n = len(GROUPS)
+    weights = np.zeros((n, 1 << n))
+    for held in range(1 << n):
+        size = held.bit_count()
+        for group in range(n):
+            if held >> group & 1:
+                weights[group, held] = math.factorial(size - 1) * math.factorial(n - size) / math.factorial(n)
+            else:
+                weights[group, held] = (
+                    -math.factorial(size) * math.factorial(n - size - 1) / math.factorial(n)
+                )
+    return weights

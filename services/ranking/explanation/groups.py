@@ -1,0 +1,40 @@
+"""The features in groups that a merchant can tell apart."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.ranking.features import FEATURES
+from services.ranking.history_features import HISTORY_FEATURES
+from services.ranking.product_features import PRODUCT_FEATURES
+from services.ranking.query_features import QUERY_FEATURES
+from services.ranking.retrieval_features import RETRIEVAL_FEATURES
+
+RETRIEVAL, QUERY, PRICE, REPUTATION = "retrieval", "query", "price", "reputation"
+FRESHNESS, AVAILABILITY, TASTE = "freshness", "availability", "taste"
+GROUPS = (RETRIEVAL, QUERY, PRICE, REPUTATION, FRESHNESS, AVAILABILITY, TASTE)
+
+_REPUTATION = ("rating_missing", "rating", "reviews_log", "positive_share_missing", "positive_share")
+_FRESHNESS = ("age_missing", "fresh_month", "fresh_year")
+
+
+def group_of(feature: str) -> str:
+    """Return the group of a feature, empty for one that is the same for all candidates of a request."""
+    if feature in (*PRODUCT_FEATURES, *QUERY_FEATURES, *HISTORY_FEATURES) and "price" in feature:
+        return PRICE
+    names = {
+        RETRIEVAL: RETRIEVAL_FEATURES,
+        QUERY: QUERY_FEATURES,
+        REPUTATION: _REPUTATION,
+        FRESHNESS: _FRESHNESS,
+        AVAILABILITY: ("unavailable",),
+        TASTE: HISTORY_FEATURES,
+    }
+    return next((group for group, features in names.items() if feature in features), "")
+
+
+def columns(features: Sequence[str] = FEATURES) -> dict[str, NDArray[np.int64]]:
+    """Return which columns of the model's input are each group's, int64; every group of GROUPS has some."""
+    groups = [group_of(feature) for feature in features]
+    return {group: np.array([i for i, each in enumerate(groups) if each == group]) for group in GROUPS}

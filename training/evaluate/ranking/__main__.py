@@ -1,0 +1,153 @@
+"""What the order is worth on the demo shop: python -m training.evaluate.ranking --models models"""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+from rich.table import Column, Table
+
+from runtime.inference.encoder import TextModel
+from runtime.inference.session import InferenceSettings
+from runtime.inference.store import ModelStore
+from runtime.settings import StartupError
+from services.intent.model import MODEL as INTENT
+from services.intent.model import IntentModel
+from services.intent.service import IntentServicer
+from services.ranking.model import MODEL as RANKER
+from services.ranking.model import RankingModel
+from services.ranking.settings import RankingSettings
+from training.demo_shop import DemoShop, Request, load
+from training.evaluate.embeddings import EmbeddingCache
+from training.evaluate.ranking.cases import CaseMaker
+from training.evaluate.ranking.sweeps import Tried, blends, by_intent, diversities, flat
+from training.evaluate.ranking.upstream import read_upstream
+from training.evaluate.report import commit, machine, report_console
+from training.ranker.upstream import RETRIEVER
+
+_MOST_SHOWN = 12
+_HEADS = ("order", "nDCG@10", "appeal nDCG@10", "clicks", "purchases", "categories", "brands")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; return 0, or 2 with a sentence on stderr when nothing can be evaluated."""
+    options = _parse(argv)
+    try:
+        return _evaluate(options)
+    except (StartupError, FileNotFoundError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 2
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    start, console = time.monotonic(), report_console()
+    settings = RankingSettings(models=options.models)
+    store, shop = ModelStore(options.models), load(options.shop)
+    requests = _sample(shop, options.split, options.requests, of_queries=True)
+    visits = _sample(shop, options.split, options.requests, of_queries=False)
+    maker = _maker(options, store, shop, requests)
+    searches, homes = list(maker.searches(requests)), list(maker.homes(visits))
+    tables = {"search": blends(searches, settings.search)}
+    for intent, cases in sorted(by_intent(searches).items()):
+        if len(cases) >= options.least:
+            tables[f"search, {intent}"] = blends(cases, settings.search)
+    tables["search, diversity"] = diversities(searches, settings.search)
+    tables["home, diversity"] = diversities(homes, settings.home)
+    for title, tried in tables.items():
+        console.print(_table(f"{title}: {options.split}", tried))
+    _write(
+        options.out,
+        {key: value for title, tried in tables.items() for key, value in flat(title, tried).items()},
+        {
+            "split": options.split,
+            "searches": len(searches),
+            "recommendations": len(homes),
+            "models": {name: store.current(name) for name in (RETRIEVER, INTENT, RANKER)},
+            "search": settings.search.model_dump(mode="json"),
+            "home": settings.home.model_dump(mode="json"),
+        },
+    )
+    console.print(f"{options.out} written, {time.monotonic() - start:.0f} s")
+    return 0
+
+
+def _maker(
+    options: argparse.Namespace, store: ModelStore, shop: DemoShop, requests: Sequence[Request]
+) -> CaseMaker:
+    inference = InferenceSettings(models=options.models, threads=options.threads)
+    retriever = TextModel.open(store, RETRIEVER, inference)
+    intent = IntentServicer(IntentModel.open(store, inference))
+    asked = [shop.query[each] for each in sorted({request.query_id for request in requests})]
+    upstream = read_upstream(shop, asked, retriever, intent, EmbeddingCache(options.cache, retriever))
+    return CaseMaker(shop, upstream, RankingModel.open(store, inference))
+
+
+def _sample(shop: DemoShop, split: str, most: int, *, of_queries: bool) -> list[Request]:
+    """Return requests of the split's users, spread over the whole log; with queries of that split alone,
+    where the query matters."""
+    found = [
+        request
+        for request in shop.log
+        if request.split == split and (not of_queries or shop.query[request.query_id].split == split)
+    ]
+    if not found:
+        raise ValueError(f"{shop.root} has no request of the split {split}")
+    return [found[place] for place in np.unique(np.linspace(0, len(found) - 1, most).astype(int))]
+
+
+def _table(title: str, tried: Sequence[Tried]) -> Table:
+    """The named orders, and some of a grid's that no other is at least as good as in everything."""
+    columns = [Column(head, no_wrap=True) for head in _HEADS]
+    drawn = Table(*columns, title=title, caption="blends: fused / relevance / click / conversion")
+    named = [each for each in tried if "/" not in each.name]
+    best = sorted((each for each in tried if "/" in each.name and each.best), key=lambda one: -one.worth.ndcg)
+    shown = (
+        [best[place] for place in np.unique(np.linspace(0, len(best) - 1, _MOST_SHOWN).astype(int))]
+        if best
+        else []
+    )
+    for each in (*named, *shown):
+        name = f"[bold]{each.name}" if each.best and each in named else each.name
+        drawn.add_row(name, *(f"{value:.4f}" for value in astuple(each.worth)))
+    return drawn
+
+
+def _write(path: Path, figures: Mapping[str, float], settings: Mapping[str, object]) -> None:
+    record = {
+        "figures": dict(figures),
+        "settings": dict(settings),
+        "commit": commit(),
+        "machine": machine(),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m training.evaluate.ranking",
+        description="Weigh the objectives of the order against each other, and diversity against both, by "
+        "the demo shop's hidden truth. Choose on validation; test tells what the choice is worth.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument("--shop", type=Path, default=Path("data/demo_shop"), help="the generated demo shop")
+    parser.add_argument("--models", type=Path, default=Path("models"), help="model store")
+    parser.add_argument(
+        "--split", choices=("validation", "test"), default="validation", help="whose requests"
+    )
+    parser.add_argument("--requests", type=int, default=300, help="most requests")
+    parser.add_argument("--least", type=int, default=30, help="fewest requests of an intent for a table")
+    parser.add_argument("--threads", type=int, default=2, help="threads of one inference")
+    parser.add_argument("--cache", type=Path, default=Path("state/eval-cache"), help="folder of embeddings")
+    parser.add_argument("--out", type=Path, default=Path("results/eval-ranking.json"), help="the figures")
+    return parser.parse_args(argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
