@@ -1,10 +1,10 @@
-"""The catalogue as the service sees it: searched in memory, written to the record first."""
+"""The catalogue as the service sees it: written to the record first, and searched by its index."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -14,8 +14,8 @@ from runtime.observability.metrics import INDEX_ROWS
 from runtime.serving.errors import Unavailable
 from services.retrieval.following import Follower
 from services.retrieval.generation import Generation
-from services.retrieval.index import CatalogIndex
 from services.retrieval.record import CatalogRecord, Embeddings, RecordError
+from services.retrieval.searching import SearchIndex
 
 logger = get_logger(__name__)
 
@@ -39,7 +39,7 @@ class Catalog:
         INDEX_ROWS.set(len(serving.index))
 
     @property
-    def index(self) -> CatalogIndex:
+    def index(self) -> SearchIndex[Any]:
         """The served index; a search takes `serving` once instead, for the encoder of the same space."""
         return self.serving.index
 
@@ -108,10 +108,11 @@ class Catalog:
         return True
 
     def _delete(self, ids: Sequence[str], record: CatalogRecord) -> int:
+        known = len(self.serving.index.get(dict.fromkeys(ids)))
         record.delete(self.serving.stored, ids)
-        deleted = self.serving.index.delete(ids)
+        self.serving.index.delete(ids)
         self._changed(ids)
-        return deleted
+        return known
 
     def _changed(self, ids: Iterable[str]) -> None:
         INDEX_ROWS.set(len(self.serving.index))

@@ -1,6 +1,7 @@
 """Settings of the retrieval service."""
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr
 
@@ -30,6 +31,11 @@ class RetrievalSettings(ServerSettings, InferenceSettings):
         "empty for a Milvus Lite folder under --state",
     )
     milvus_token: SecretStr | None = Field(None, description="user:password or API key of that server")
+    search: Literal["in-process", "milvus"] = Field(
+        "in-process",
+        description="what searches: this process over all it has read, or Milvus, for a catalogue that one "
+        "process cannot hold (Milvus 2.5 or later; before 2.4 it searches by meaning alone)",
+    )
     synonyms: Path | None = Field(
         None,
         description="file of synonyms, read at start: `a, b, c` or one-way `a => b, c`, one group a line",

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from services.retrieval.milvus_search import MilvusSearch, SearchLayout
+from services.retrieval.sparse import TermStatistics
 
 from aisle.catalog.v1.product_pb2 import Product
 from services.retrieval import fusion
@@ -12,9 +14,7 @@ from services.retrieval.analyser import analyse
 from services.retrieval.lexical import LexicalIndex
 from services.retrieval.milvus_client import Engine, LiteEngine, ServerEngine
 from services.retrieval.milvus_record import MilvusRecord
-from services.retrieval.milvus_search import MilvusSearch, SearchLayout
 from services.retrieval.record import RecordError
-from services.retrieval.sparse import TermStatistics
 from services.retrieval.text import lexical_terms
 from tests.retrieval.builders import DIMENSION, product, unit_rows
 
