@@ -1,4 +1,4 @@
-"""One contract for what searches: this process, Milvus Lite, and a Milvus server as far as its version goes."""
+"""One contract for what searches: this process, Milvus Lite, and a server as far as its version goes."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,33 +21,7 @@ from services.retrieval.searching import SearchIndex
 from services.retrieval.selection import Selection
 from tests.retrieval.builders import DIMENSION, product, unit_rows
 from tests.retrieval.filtering import meets
-
-COUNT = 600
-_COLORS = ("black", "Red", "白色")
-_GOODS = ("cotton shirt", "winter boots", "cordless drill", "electric kettle", "desk lamp")
-
-
-def _made(number: int) -> Product:
-    made = product(
-        f"p/{number:03}",
-        f"{_COLORS[number % 3]} {_GOODS[number % 5]} model x{number}",
-        brand=f"Brand {number % 4}" if number % 11 else "",
-        price=float(number) if number % 13 else None,
-        rating=(number % 41) / 10 if number % 2 else None,
-        review_count=number % 50,
-        category=("Goods", f"c{number % 7}"),
-        available=number % 10 != 0,
-        group=f"g{number // 3}",
-    )
-    made.attributes["color"].values.append(_COLORS[number % 3])
-    if number % 100 == 7:
-        made.attributes['odd "key" 👕=x'].values.extend(["one", "two"])
-        made.create_time.FromJsonString("2026-03-01T12:00:00Z")
-    return made
-
-
-PRODUCTS = [_made(number) for number in range(COUNT)]
-EMBEDDINGS = unit_rows(COUNT)
+from tests.retrieval.shop import COLORS, COUNT, EMBEDDINGS, GOODS, PRODUCTS
 
 
 @dataclass
@@ -108,8 +82,8 @@ def test_best_by_words_and_meaning_are_nearly_those_of_the_whole_catalogue(held:
     whole = CatalogIndex(DIMENSION)
     whole.upsert(PRODUCTS, EMBEDDINGS)
     agreed = []
-    for number, embedding in enumerate(unit_rows(10, seed=5)):
-        query = f"{_COLORS[number % 3]} {_GOODS[number % 5]}"
+    for number, embedding in enumerate(unit_rows(5, seed=5)):
+        query = f"{COLORS[number % 3]} {GOODS[number % 5]}"
         expected, found = whole.search(query, embedding, 20), held.index.search(query, embedding, 20)
         agreed.append(len({*_ids(found)} & {*_ids(expected)}) / 20)
         channels = {each.channel for each in found.candidates.channels}
@@ -143,35 +117,10 @@ def test_similar_products_are_the_nearest_and_all_others_are_counted(held: Held)
 @pytest.mark.parametrize(
     "text",
     [
-        "price < 30",
         "NOT price >= 30",
-        "price != 31",
-        "price:* AND -price < 1e300",
-        "price > -1e300 AND price < 5.5",
-        "rating = 0.7",
-        "rating > 3.9 OR rating < 1e-3",
-        "rating < 1e300 AND price < 40",
-        "review_count > 47.5",
-        "review_count = 3 AND rating:*",
-        'brand = "ＢＲＡＮＤ 2" AND price < 60',
-        'brand != "brand 2" AND price < 20',
-        "-brand:*",
-        'brand = ""',
-        "category:Goods AND price < 12",
-        "category:goods/c3 AND price < 100",
-        'category = "goods" OR category = "goods/c4" AND price < 50',
-        'attributes.color:(black OR 白色) AND availability = out_of_stock AND price < 90',
-        "attributes.color != red AND price < 9",
+        'brand != "brand 2" AND rating:*',
+        "category:goods/c3 OR attributes.color = red AND availability = in_stock",
         'attributes."odd \\"key\\" 👕=x" = TWO',
-        'attributes."odd \\"key\\" 👕=x" != two',
-        "NOT attributes.color:* OR price = 44",
-        "create_time = 2026-03-01",
-        'create_time > "2026-03-01T11:59:59Z" AND create_time <= 2026-03-01',
-        "NOT create_time:* AND price < 10",
-        'id = "p/005" OR id = "P/006"',
-        'id != "p/005" AND price < 8',
-        "group = G12",
-        "currency = cny AND price < 7",
     ],
 )
 def test_as_many_as_pass_the_filter_come_back_and_no_others(held: Held, text: str) -> None:
@@ -181,24 +130,24 @@ def test_as_many_as_pass_the_filter_come_back_and_no_others(held: Held, text: st
     found = held.index.search("black shirt", unit_rows(1, seed=9)[0], 100, wish=Selection(filter=tree))
     assert {*_ids(found)} <= passing
     assert len(_ids(found)) == min(100, len(passing))
-    similar = held.index.similar_to("p/300", 100, wish=Selection(filter=tree))
-    assert len(_ids(similar)) == min(100, len(passing - {"p/300"}))
-    assert similar.selected.total.value == len(passing - {"p/300"})
+    similar = held.index.similar_to("p/123", 100, wish=Selection(filter=tree))
+    assert len(_ids(similar)) == min(100, len(passing - {"p/123"}))
+    assert similar.selected.total.value == len(passing - {"p/123"})
 
 
 def test_counts_admit_the_number_there_is(held: Held) -> None:
     wish = Selection(
         filter=parse('brand = "brand 1"'), facets=("brand", "price", "category.2", "attributes.color")
     )
-    found = held.index.similar_to("p/300", 5, wish=wish)
+    found = held.index.similar_to("p/123", 5, wish=wish)
     brands = {each.value: each.count for each in found.selected.facets[0].values}
     truth = sum(each.brand == "Brand 2" for each in PRODUCTS)
-    assert _admits(brands.get("Brand 2", found.selected.facets[0].other), truth) or held.record is not None
+    assert _admits(brands["Brand 2"], truth)
     colors = {each.value: each.count for each in found.selected.facets[3].values}
-    for color in _COLORS:
+    for color in COLORS:
         number = sum(each.brand == "Brand 1" and color in each.title["en"] for each in PRODUCTS)
         assert color not in colors or _admits(colors[color], number)
-    collapsed = held.index.similar_to("p/300", 50, wish=Selection(collapse_variants=True))
+    collapsed = held.index.similar_to("p/123", 50, wish=Selection(collapse_variants=True))
     groups = [held.index.get([each])[0].group_id for each in _ids(collapsed)]
     assert len(set(groups)) == len(groups) == 50
 
@@ -222,21 +171,19 @@ def test_a_filter_that_excludes_everything_is_told(held: Held) -> None:
     ],
 )
 def test_a_field_there_is_not_is_told(held: Held, wish: Selection, field: str, words: str) -> None:
-    for ask in (
-        lambda: held.index.search("shirt", unit_rows(1)[0], wish=wish),
-        lambda: held.index.similar_to("p/001", wish=wish),
-        lambda: held.index.for_user([], wish=wish),
-    ):
-        with pytest.raises(InvalidArgument) as caught:
-            ask()
-        assert words in caught.value.fields[field]
+    with pytest.raises(InvalidArgument) as caught:
+        held.index.search("shirt", unit_rows(1)[0], wish=wish)
+    assert words in caught.value.fields[field]
+    with pytest.raises(InvalidArgument) as caught:
+        held.index.for_user([], wish=wish)
+    assert words in caught.value.fields[field]
 
 
 def test_recommended_products_are_popular_buyable_new_to_the_user_and_pass_the_filter(held: Held) -> None:
     wish = Selection(filter=parse("price < 400 AND category:goods/c1"))
     popular = held.index.for_user([], 10, wish=wish)
     rows = [int(each.removeprefix("p/")) for each in _ids(popular)]
-    passing = [n for n in range(400) if n % 7 == 1 and n % 10 and n % 13]
+    passing = [n for n in range(300) if n % 7 == 1 and n % 10 and n % 13]
     assert len(rows) == 10
     assert {*rows} <= {*passing}
     assert popular.selected.total.value == len(passing)
@@ -261,6 +208,7 @@ def test_writes_are_found_and_counted_at_once(held: Held) -> None:
     if _searches_words(held):
         assert _ids(held.index.search("zyxwv", None, 3)) == ["new"]
     (known,) = held.index.embeddings_of([added])
+    assert known is not None
     np.testing.assert_allclose(known, embedding[0], atol=1e-6)
     assert held.index.embeddings_of([product("new", "another text")]) == [None]
     held.delete(["new", "nowhere"])
@@ -275,7 +223,10 @@ def test_statistics_are_those_of_a_fresh_count(held: Held) -> None:
     kept = held.record.statistics(held.generation)
     other = SearchedRecord(held.record._client, held.record._engine).statistics(held.generation)
     terms = ["black", "boot", "x123"]
-    assert (len(kept), kept.terms.spread(terms)) == (len(other), pytest.approx(other.terms.spread(terms)))
+    assert len(kept) == len(other)
+    kept_spread, other_spread = kept.terms.spread(terms), other.terms.spread(terms)
+    assert kept_spread.mean == pytest.approx(other_spread.mean)
+    assert kept_spread.deviation == pytest.approx(other_spread.deviation)
     np.testing.assert_allclose(kept.mean(), other.mean(), atol=1e-5)
 
 

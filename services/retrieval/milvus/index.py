@@ -1,7 +1,7 @@
 """A catalogue that Milvus searches: the best of each channel come from there, and are fused as in process."""
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -35,6 +35,7 @@ from services.retrieval.words.spelling import Correction
 logger = get_logger(__name__)
 
 _FRESH_SECONDS = 30 * 86_400
+_MOST_FOUND = 4_096  # products of each channel, where variants are collapsed
 _FEWER_REVIEWS = 4  # popular products are asked for by numbers of reviews, each time so many times fewer
 
 
@@ -143,23 +144,14 @@ class MilvusIndex:
 
         Raises Unavailable without an embedding where Milvus is too old to search words.
         """
-        words = words if words is not None and words.query == query else self.match_words(query)
+        given = words if words is not None and words.query == query else self.match_words(query)
         wanted = Wanted(wish, limit, history_ids)
         if embedding is None and not self._search.has_words:
             raise Unavailable(
                 "the query was not encoded, and a Milvus before 2.4 searches no words; try again"
             )
         with _reachable():
-            hits, scores = self._best(embedding, words, wanted)
-            found = self._found(hits)
-            others = [each for each in found.rows.ids() if each not in scores]
-            if self._search.has_words:
-                scores |= self._search.words_of(words.vector, others)
-        lexical = Channel("lexical", found.spread_out(scores), floor=0.0, spread=words.spread)
-        beside = self._collaborating.channels(history_ids, found.rows.ids())
-        if embedding is None:
-            return finding.by_words(found, lexical, wanted, beside)
-        return finding.by_meaning(found, lexical, embedding, self._statistics, wanted, beside=beside)
+            return self._deep_enough(wanted, lambda depth: self._find(embedding, given, wanted, depth))
 
     def similar_to(
         self,
@@ -170,15 +162,20 @@ class MilvusIndex:
         wish: Selection = EVERYTHING,
     ) -> Retrieved:
         """Return the products nearest to one, without it. Raises KeyError when it is unknown."""
-        where = all_of(but([product_id]), self._where(wish))
+        wanted, others = Wanted(wish, limit, history_ids), but([product_id])
+        where = all_of(others, self._where(wish))
         with _reachable():
-            itself = self._search.get([product_id])
-            if not itself.products:
+            known = self._search.get([product_id, *history_ids])
+            if product_id not in known.ids:
                 raise KeyError(product_id)
-            near = self._search.dense(itself.embeddings[0], limit, where)
-            found = self._found([itself, near, self._search.get(history_ids)])
-            total = self._search.count(where)
-        return finding.similar(found, product_id, self._statistics, Wanted(wish, limit, history_ids), total)
+            embedding, total = known.embeddings[0], self._search.count(where)
+
+            def find(depth: int) -> Retrieved:
+                near = [self._search.dense(embedding, depth, each) for each in _narrowed(others, where, wish)]
+                found = self._found([known, *near])
+                return finding.similar(found, product_id, self._statistics, wanted, total)
+
+            return self._deep_enough(wanted, find)
 
     def for_user(
         self,
@@ -192,30 +189,55 @@ class MilvusIndex:
 
         Without history the popular ones. Some are new (`now`: seconds since 1970, the clock's by default).
         """
-        now = time.time() if now is None else now
+        wanted, seconds = Wanted(wish, limit, history_ids), time.time() if now is None else now
         with _reachable():
             history = self._search.get(history_ids)
-            where = all_of(BUYABLE, but(history.ids) if history.ids else "", self._where(wish))
-            hits = [history, *self._popular(limit, where)]
-            if history.ids:
-                hits.append(self._search.dense(taste(history.embeddings), limit, where))
-            hits.append(self._search.get(self._collaborating.next_ids(history_ids, limit)))
-            recent = all_of(where, fact("create_seconds", ">=", now - _FRESH_SECONDS))
-            hits.append(self._search.some(recent, limit))
+            others = all_of(BUYABLE, but(history.ids) if history.ids else "")
+            where = all_of(others, self._where(wish))
             total = self._search.count(where)
-        found = self._found(hits)
-        beside = self._collaborating.channels(history_ids, found.rows.ids())
-        wanted = Wanted(wish, limit, history_ids)
-        return finding.for_user(found, self._statistics, wanted, beside, total=total, now=now)
+
+            def find(depth: int) -> Retrieved:
+                wheres = _narrowed(others, where, wish)
+                hits = [hit for each in wheres for hit in self._liked(history, each, depth, seconds)]
+                hits.append(self._search.get(self._collaborating.next_ids(history_ids, depth)))
+                found = self._found([history, *hits])
+                beside = self._collaborating.channels(history_ids, found.rows.ids())
+                return finding.for_user(found, self._statistics, wanted, beside, total=total, now=seconds)
+
+            return self._deep_enough(wanted, find)
 
     def close(self) -> None:
         """Nothing: the record's client is used."""
 
+    def _deep_enough(self, wanted: Wanted, find: Callable[[int], Retrieved]) -> Retrieved:
+        """Return what is found by asking each channel for so many that enough are left after the collapse."""
+        depth = max(wanted.limit, DEPTH)
+        while True:
+            found = find(depth)
+            short = len(found.candidates.products.ids) < wanted.limit and wanted.wish.collapse_variants
+            if not short or depth >= min(len(self), _MOST_FOUND):
+                return found
+            depth *= 2
+
+    def _find(
+        self, embedding: NDArray[np.float32] | None, words: QueryVector, wanted: Wanted, depth: int
+    ) -> Retrieved:
+        hits, scores = self._best(embedding, words, wanted, depth)
+        found = self._found(hits)
+        others = [each for each in found.rows.ids() if each not in scores]
+        if self._search.has_words:
+            scores |= self._search.words_of(words.vector, others)
+        by_row = found.spread_out(scores)
+        lexical = Channel("lexical", by_row, floor=0.0, spread=found.spread(by_row, words.spread))
+        beside = self._collaborating.channels(wanted.history_ids, found.rows.ids())
+        if embedding is None:
+            return finding.by_words(found, lexical, wanted, beside)
+        return finding.by_meaning(found, lexical, embedding, self._statistics, wanted, beside=beside)
+
     def _best(
-        self, embedding: NDArray[np.float32] | None, words: QueryVector, wanted: Wanted
+        self, embedding: NDArray[np.float32] | None, words: QueryVector, wanted: Wanted, depth: int
     ) -> tuple[list[Hits], dict[str, float]]:
         """Return the best of each channel with the user's history, and the scores of those found by words."""
-        depth = max(wanted.limit, DEPTH)
         hits, scores = [], dict[str, float]()
         for where in dict.fromkeys(("", self._where(wanted.wish))):
             if embedding is not None:
@@ -226,14 +248,20 @@ class MilvusIndex:
                 hits.append(by_words)
         return [*hits, self._search.get(wanted.history_ids)], scores
 
+    def _liked(self, history: Hits, where: str, depth: int, now: float) -> Iterator[Hits]:
+        """Yield popular products, those near the history's taste, and new ones."""
+        yield from self._popular(depth, where)
+        if history.ids:
+            yield self._search.dense(taste(history.embeddings), depth, where)
+        yield self._search.some(all_of(where, fact("create_seconds", ">=", now - _FRESH_SECONDS)), depth)
+
     def _popular(self, limit: int, where: str) -> Iterator[Hits]:
         """Yield products of many reviews, then of fewer, until there are `limit` or no more."""
-        least, seen = self._statistics.most_reviewed(limit), 0
+        least = self._statistics.most_reviewed(limit)
         while True:
             hits = self._search.some(all_of(where, fact("review_count", ">=", least)), limit)
             yield hits
-            seen = len(hits.ids)
-            if seen >= limit or not least:
+            if len(hits.ids) >= limit or not least:
                 return
             least //= _FEWER_REVIEWS
 
@@ -242,6 +270,11 @@ class MilvusIndex:
 
     def _where(self, wish: Selection) -> str:
         return self._schema.expression(wish.filter, self._statistics.attributes)
+
+
+def _narrowed(others: str, where: str, wish: Selection) -> Iterable[str]:
+    """Return where to look: for facets also beside the filter, which may name their fields."""
+    return dict.fromkeys((others, where)) if wish.facets else [where]
 
 
 @contextmanager

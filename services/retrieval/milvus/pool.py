@@ -1,5 +1,6 @@
 """The products that Milvus found for one request, as rows that are scored and selected as in process."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -11,7 +12,7 @@ from services.retrieval.answer import Pool, Retrieved
 from services.retrieval.columns import ColumnStore
 from services.retrieval.conditions import Condition, conditions_of
 from services.retrieval.counting import count
-from services.retrieval.fusion import Rows, Scores
+from services.retrieval.fusion import Rows, Scores, Spread
 from services.retrieval.milvus.search import Hits
 from services.retrieval.rows import CatalogRows, Change
 from services.retrieval.selection import Selected, Selection, select
@@ -58,6 +59,16 @@ class FoundRows:
     def spread_out(self, scores: dict[str, float]) -> Scores:
         """Return the scores of products by id as those of the rows, float32 [n], 0 for others."""
         return np.array([scores.get(each, 0.0) for each in self.rows.ids()], np.float32)
+
+    def spread(self, scores: Scores, expected: Spread) -> Spread:
+        """Return the spread of a channel's scores over the catalogue, `expected` before any was found.
+
+        scores: float32 [n], of the found rows, the best of all among them. Terms that come together spread
+        more than is expected of independent ones, and the best scores alone may show that they do.
+        """
+        squares = float((scores.astype(np.float64) ** 2).sum()) / max(self._whole, 1)
+        deviation = math.sqrt(max(squares - expected.mean**2, expected.deviation**2))
+        return Spread(expected.mean, deviation)
 
     def selected(
         self,

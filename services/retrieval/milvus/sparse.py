@@ -13,9 +13,9 @@ from services.retrieval.fusion import Spread
 
 SparseVector = dict[int, float]
 
-# Terms of a document, titles counted three times: that of the demo shop. It is part of every stored vector:
-# another one needs another record.
-MEAN_LENGTH = 60.0
+# Terms of a document, those of titles counted three times; the demo shop's have 234. It is part of every
+# stored vector, so another one would need another record.
+MEAN_LENGTH = 200.0
 
 _K1 = 1.2
 _B = 0.75
