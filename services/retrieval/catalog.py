@@ -1,10 +1,10 @@
-"""The catalogue as the service sees it: searched in memory, written to the record first."""
+"""The catalogue as the service sees it: written to the record first, and searched by its index."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from services.retrieval.following import Follower
 from services.retrieval.generation import Generation
 from services.retrieval.index import CatalogIndex
 from services.retrieval.record import CatalogRecord, Embeddings, RecordError
+from services.retrieval.searching import SearchIndex
 from services.retrieval.snapshot.keeper import SnapshotKeeper
 
 logger = get_logger(__name__)
@@ -50,7 +51,7 @@ class Catalog:
         INDEX_ROWS.set(len(serving.index))
 
     @property
-    def index(self) -> CatalogIndex:
+    def index(self) -> SearchIndex[Any]:
         """The served index; a search takes `serving` once instead, for the encoder of the same space."""
         return self.serving.index
 
@@ -111,7 +112,7 @@ class Catalog:
         self._record.close()
 
     def _take_snapshot(self, stop: Callable[[], bool], record: CatalogRecord) -> None:
-        if self._snapshots is not None:
+        if self._snapshots is not None and isinstance(self.index, CatalogIndex):
             self._snapshots.take(record, self.serving.stored, self.index, stop)
 
     def _note(self, ids: Sequence[str]) -> None:
@@ -155,10 +156,11 @@ class Catalog:
 
     def _delete(self, ids: Sequence[str], record: CatalogRecord) -> int:
         self._note(ids)
+        known = len(self.serving.index.get(dict.fromkeys(ids)))
         record.delete(self.serving.stored, ids)
-        deleted = self.serving.index.delete(ids)
+        self.serving.index.delete(ids)
         self._changed(ids)
-        return deleted
+        return known
 
     def _changed(self, ids: Iterable[str]) -> None:
         INDEX_ROWS.set(len(self.serving.index))

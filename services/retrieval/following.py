@@ -46,7 +46,7 @@ class Follower:
         self._index = generation.index
         self.error = ""
         self.ready = caught_up
-        self._loaded = caught_up
+        self._loaded = caught_up or generation.index.reads_record
         self._catalog = catalog
         self._behind: dict[str, None] = {}  # touched by the writing thread alone
         self._loop = asyncio.get_running_loop()

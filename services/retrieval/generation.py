@@ -1,10 +1,11 @@
 """One generation in service: an index and the encoder of its space, always together."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from services.retrieval.encoder import Encoder
-from services.retrieval.index import CatalogIndex
 from services.retrieval.record import StoredGeneration
+from services.retrieval.searching import SearchIndex
 
 
 @dataclass(frozen=True, eq=False)
@@ -13,7 +14,7 @@ class Generation:
 
     stored: StoredGeneration
     encoder: Encoder
-    index: CatalogIndex
+    index: SearchIndex[Any]
 
     def __post_init__(self) -> None:
         spaces = {self.stored.embedding_space, self.encoder.space}

@@ -94,6 +94,11 @@ class CatalogIndex:
         return len(self._rows)
 
     @property
+    def reads_record(self) -> bool:
+        """No: what the record holds is loaded here."""
+        return False
+
+    @property
     def collaborative_version(self) -> ModelVersion | None:
         """The model behind the collaborative channel, None when there is none."""
         return self._collaborative.version if self._collaborative else None

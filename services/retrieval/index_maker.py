@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from services.retrieval.collaborative import CollaborativeModel
 from services.retrieval.index import CatalogIndex, Held
+from services.retrieval.record import StoredGeneration
 from services.retrieval.words.query_words import QueryWords
 
 
@@ -17,6 +18,10 @@ class IndexMaker:
     def empty(self, dimension: int) -> CatalogIndex:
         """Return an index without products for embeddings of one width."""
         return self.of(dimension)
+
+    def begin(self, generation: StoredGeneration) -> CatalogIndex:
+        """Return an index of a generation without its products."""
+        return self.empty(generation.dimension)
 
     def of(self, dimension: int, held: Held | None = None) -> CatalogIndex:
         """Return an index of what is held already."""

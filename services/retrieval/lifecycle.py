@@ -16,9 +16,9 @@ from runtime.settings import StartupError
 from services.retrieval.catalog import Catalog
 from services.retrieval.following import Follower
 from services.retrieval.generation import Generation
-from services.retrieval.index_maker import IndexMaker
 from services.retrieval.record import CatalogRecord, RecordError, StoredGeneration
 from services.retrieval.retrievers import Retrievers
+from services.retrieval.searching import Indexes
 
 logger = get_logger(__name__)
 
@@ -39,7 +39,7 @@ class Lifecycle:
         catalog: Catalog,
         retrievers: Retrievers,
         others: Sequence[StoredGeneration],
-        maker: IndexMaker,
+        maker: Indexes,
     ) -> None:
         self._catalog = catalog
         self._maker = maker
@@ -166,9 +166,8 @@ class Lifecycle:
         create = partial(_create, manifest.embedding_space, manifest.dimension)
         stored = await self._write(create)
         self._stale = [each for each in self._stale if each != stored]
-        self._follow(
-            Follower(self._catalog, Generation(stored, encoder, self._maker.empty(stored.dimension)))
-        )
+        index = await self._write(lambda _: self._maker.begin(stored))
+        self._follow(Follower(self._catalog, Generation(stored, encoder, index)))
 
     async def _resume(self) -> None:
         async with self._changing:

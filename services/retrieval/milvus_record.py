@@ -3,15 +3,15 @@
 import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from pymilvus import DataType, MilvusClient
 
 from aisle.catalog.v1.product_pb2 import Product
 from runtime.settings import StartupError
+from services.retrieval.milvus.search import SearchLayout
 from services.retrieval.milvus_client import REQUEST_SECONDS, Engine, record_errors
-from services.retrieval.milvus_search import SearchLayout
 from services.retrieval.packing import MOST_CHARACTERS, key, pack, unpack
 from services.retrieval.record import Embeddings, StoredGeneration, checked
 
@@ -34,7 +34,7 @@ class MilvusRecord:
         self._layout = layout
 
     @classmethod
-    def open(cls, engine: Engine, layout: SearchLayout | None = None) -> "MilvusRecord":
+    def open(cls, engine: Engine, layout: SearchLayout | None = None) -> Self:
         """Open the record of an engine, or begin one; with a `layout`, one that Milvus itself can search.
 
         Raises StartupError when it is damaged, held by another process, out of reach or of another layout.
@@ -179,5 +179,11 @@ class MilvusRecord:
             raise StartupError(
                 f"collection {name!r} in {self._engine.name} was not written by Aisle (its fields are "
                 f"{', '.join(sorted(fields))}): drop or rename it, or keep the catalogue elsewhere"
+            )
+        if {"facts", "words"} & set(fields) != (self._layout.fields if self._layout else set()):
+            raise StartupError(
+                f"collection {name!r} in {self._engine.name} was written under another --search, or by an "
+                "older Milvus: start with the --search it was written under, or load the catalogue anew into "
+                "another database or folder"
             )
         return StoredGeneration(name, space, int(fields["embedding"]["params"]["dim"]))

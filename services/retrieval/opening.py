@@ -3,20 +3,23 @@
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from typing import Any
 
 from runtime.inference.manifest import Manifest
 from runtime.observability.logs import get_logger
 from runtime.settings import StartupError
 from services.retrieval.catalog import Catalog
 from services.retrieval.generation import Generation
-from services.retrieval.index import CatalogIndex
 from services.retrieval.index_maker import IndexMaker
 from services.retrieval.lifecycle import Lifecycle
+from services.retrieval.milvus.index_maker import MilvusIndexes
+from services.retrieval.milvus.record import SearchedRecord
 from services.retrieval.milvus_client import Engine, LiteEngine, ServerEngine
 from services.retrieval.milvus_record import MilvusRecord
 from services.retrieval.rebuilding import rebuild
 from services.retrieval.record import CatalogRecord, StoredGeneration
 from services.retrieval.retrievers import Retrievers
+from services.retrieval.searching import Indexes, SearchIndex
 from services.retrieval.settings import RetrievalSettings
 from services.retrieval.snapshot.keeper import SnapshotKeeper
 
@@ -40,31 +43,39 @@ async def open_catalog(
     The model is the one of the record's embedding space, even where the store names a newer one current.
     Raises StartupError when the record cannot be opened, or the store has no model of its space.
     """
-    catalog, others = await asyncio.to_thread(_open, settings, retrievers, maker)
-    return catalog, Lifecycle(catalog, retrievers, others, maker)
+    catalog, others, indexes = await asyncio.to_thread(_open, settings, retrievers, maker)
+    return catalog, Lifecycle(catalog, retrievers, others, indexes)
 
 
 def _open(
     settings: RetrievalSettings, retrievers: Retrievers, maker: IndexMaker
-) -> tuple[Catalog, list[StoredGeneration]]:
+) -> tuple[Catalog, list[StoredGeneration], Indexes]:
     current = retrievers.current()
     with ExitStack() as undo:
-        record = MilvusRecord.open(engine_of(settings))
+        record, indexes = _backend(settings, maker)
         undo.callback(record.close)
         stored = _active(record, current)
         if settings.reembed and stored.embedding_space != current.embedding_space:
             stored = rebuild(record, stored, current, retrievers)
         served = _manifest_of(stored, retrievers, current, engine_of(settings).name)
-        # Only a record that no other process writes to can be known to equal a snapshot beside it.
-        snapshots = None if settings.milvus_uri else SnapshotKeeper(settings.state)
+        snapshots = _snapshots(settings)
         with ThreadPoolExecutor(1) as beside:  # the graph is loaded while the record is read
             loading = beside.submit(retrievers.open, served.version)
             index = snapshots.restored(record, stored, maker) if snapshots else None
-            generation = Generation(stored, loading.result(), index or _read(record, stored, maker))
+            generation = Generation(stored, loading.result(), index or _read(record, stored, indexes))
         others = [each for each in record.generations() if each != stored]
         catalog = Catalog(record, generation, settings.search_threads, snapshots)
         undo.pop_all()
-    return catalog, others
+    return catalog, others, indexes
+
+
+def _backend(settings: RetrievalSettings, maker: IndexMaker) -> tuple[CatalogRecord, Indexes]:
+    """Return the record, and what makes the indexes that search it."""
+    engine = engine_of(settings)
+    if settings.search == "in-process":
+        return MilvusRecord.open(engine), maker
+    record = SearchedRecord.open(engine)
+    return record, MilvusIndexes(record, maker.collaborative, maker.words)
 
 
 def _active(record: CatalogRecord, current: Manifest) -> StoredGeneration:
@@ -94,10 +105,16 @@ def _manifest_of(stored: StoredGeneration, retrievers: Retrievers, current: Mani
     return served
 
 
-def _read(record: CatalogRecord, stored: StoredGeneration, maker: IndexMaker) -> CatalogIndex:
-    index = maker.empty(stored.dimension)
+def _snapshots(settings: RetrievalSettings) -> SnapshotKeeper | None:
+    """Only a record that no other process writes to can be known to equal a snapshot beside it."""
+    kept_here = not settings.milvus_uri and settings.search == "in-process"
+    return SnapshotKeeper(settings.state) if kept_here else None
+
+
+def _read(record: CatalogRecord, stored: StoredGeneration, indexes: Indexes) -> SearchIndex[Any]:
+    index = indexes.begin(stored)
     try:
-        for products, embeddings in record.rows(stored):
+        for products, embeddings in () if index.reads_record else record.rows(stored):
             index.upsert(products, embeddings)
     except BaseException:
         index.close()

@@ -1,7 +1,7 @@
 """The durable record of the catalogue, whichever engine keeps it: products with their embeddings.
 
 Each generation holds every product, embedded into one space; one of them is active, the others are being
-built or kept to go back to. Searches never come here, except where Milvus itself searches (`milvus_search`).
+built or kept to go back to. Searches never come here, except where Milvus itself searches (`milvus`).
 
 RecordError              the record cannot be read or written now; nothing says that it is damaged
  └─ RecordUnreachable    the server that keeps it does not answer

@@ -15,12 +15,13 @@ from runtime.observability.metrics import DEGRADED
 from runtime.observability.stages import StageClock
 from runtime.serving import deadline
 from runtime.serving.errors import DeadlineExceeded, NotFound, Overloaded
+from services.retrieval.answer import Retrieved
 from services.retrieval.catalog import Catalog
 from services.retrieval.collaborative_rows import COLLABORATIVE
 from services.retrieval.encoder import Encoder
 from services.retrieval.generation import Generation
-from services.retrieval.index import CatalogIndex, Retrieved
 from services.retrieval.lifecycle import Lifecycle
+from services.retrieval.searching import SearchIndex
 from services.retrieval.selection import Selection
 from services.retrieval.validation import check_ids, check_products, check_retrieve
 from services.retrieval.words.requests import did_you_mean, read_query, suggest
@@ -148,7 +149,7 @@ class RetrievalServicer(RetrievalServiceServicer):
         return None, f"{reason}: {_WORDS[reason]}"
 
     async def _recommend(
-        self, index: CatalogIndex, request: messages.RetrieveRequest, wish: Selection
+        self, index: SearchIndex[Any], request: messages.RetrieveRequest, wish: Selection
     ) -> Retrieved:
         history = list(request.history_ids)
         limit = request.limit or _DEFAULT_LIMIT

@@ -1,7 +1,7 @@
 """Settings of the retrieval service."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, SecretStr
 
@@ -36,6 +36,11 @@ class RetrievalSettings(ServerSettings, InferenceSettings):
         "empty for a Milvus Lite folder under --state",
     )
     milvus_token: SecretStr | None = Field(None, description="user:password or API key of that server")
+    search: Literal["in-process", "milvus"] = Field(
+        "in-process",
+        description="what searches: this process over all it has read, or Milvus, for a catalogue that one "
+        "process cannot hold (Milvus 2.5 or later; before 2.4 it searches by meaning alone)",
+    )
     synonyms: Annotated[Path | None, BeforeValidator(_none_if_empty)] = Field(
         SHIPPED,
         description="file of synonyms, read at start: `a, b, c` or one-way `a => b, c`, one group a line; "

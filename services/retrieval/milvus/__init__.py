@@ -1,0 +1,1 @@
+"""Search by Milvus itself, for catalogues that one process cannot hold."""
