@@ -20,6 +20,7 @@ RECIPE ?= default
 GATEWAY ?=
 RATES ?=
 SETS ?=
+SPLIT ?= validation
 BENCH ?=
 REF ?=
 PEERS ?=
@@ -134,8 +135,8 @@ compare-methods: shop ## the intent model by full, LoRA, AdaLoRA and prefix fine
 eval-recommend: models ## recommendations: SASRec on published sets, the demo shop's held-out users (DATA=folder)
 	$(PY) -m training.evaluate.recommend --data $(DATA) --models $(MODELS) --shop $(SHOP)
 
-eval-ranking: models ## what the order is worth on the demo shop: objectives against each other, and diversity
-	$(PY) -m training.evaluate.ranking --models $(MODELS) --shop $(SHOP)
+eval-ranking: models ## what the order is worth on the demo shop: objectives, and diversity (SPLIT=validation|test)
+	$(PY) -m training.evaluate.ranking --models $(MODELS) --shop $(SHOP) --split $(SPLIT)
 
 bench: $(if $(GATEWAY),setup,models) ## latency of searches under open-loop load (GATEWAY=host:port RATES=5,10 BENCH="slo --p99-ms 60")
 	$(if $(GATEWAY),,$(PY) -m deploy.local run --state $(STATE) --models $(MODELS) --catalog $(CATALOG_PATH) --) \

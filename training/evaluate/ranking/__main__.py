@@ -141,7 +141,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--split", choices=("validation", "test"), default="validation", help="whose requests"
     )
-    parser.add_argument("--requests", type=int, default=300, help="most requests")
+    parser.add_argument("--requests", type=int, default=600, help="most requests")
     parser.add_argument("--least", type=int, default=30, help="fewest requests of an intent for a table")
     parser.add_argument("--threads", type=int, default=2, help="threads of one inference")
     parser.add_argument("--cache", type=Path, default=Path("state/eval-cache"), help="folder of embeddings")
