@@ -8,7 +8,10 @@ from numpy.typing import NDArray
 Scores = NDArray[np.float32]
 Rows = NDArray[np.intp]
 
-LEXICAL_WEIGHT = 0.2  # of words that deviate by one unit of BM25 and name no product; `weighting` adapts it
+# Of words whose BM25 scores deviate by one and that name no product; `weighting` adapts it to each query. It and
+# the weight of feedback are the best of a grid on 400 validation queries of the demo shop: nDCG@10 .884, of .2
+# .881, of .5 .881.
+LEXICAL_WEIGHT = 0.3
 POPULAR_WEIGHT = 0.3
 
 _SAMPLE_STEP = 32

@@ -59,6 +59,7 @@ async def test_both_languages_find_the_same_product(stub: Any, query: str) -> No
     assert not answer.degraded
     assert [model.name for model in answer.models] == ["retriever"]
     assert [channel.channel for channel in answer.candidates.channels] == ["lexical", "dense"]
+    assert answer.lexical_weight > 0
     assert {stage.stage for stage in answer.stages} == {
         "retrieval/encode",
         "retrieval/lexical",

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 
@@ -27,10 +28,11 @@ def figures(judged: EvaluationSet, by_channel: Mapping[str, Sequence[Sequence[st
     """Figures by "<group>/<channel>/<measure>"; the rankings are those of `judged.queries`, in order."""
     found: dict[str, Figure] = {}
     for channel, all_rankings in by_channel.items():
-        for measure in judged.measures:
-            for group, values in values_by_group(judged, all_rankings, measure).items():
-                untrained = None if group.endswith(SUFFIX) else judged.baselines.get(f"{channel}/{measure}")
-                found[f"{group}/{channel}/{measure}"] = figure(values, untrained)
+        values = {measure: values_by_group(judged, all_rankings, measure) for measure in judged.measures}
+        for group, measure in product(judged.groups, judged.measures):
+            untrained = None if group.endswith(SUFFIX) else judged.baselines.get(f"{channel}/{measure}")
+            if judged.groups[group]:
+                found[f"{group}/{channel}/{measure}"] = figure(values[measure][group], untrained)
         overlaps = _overlaps(judged, all_rankings)
         if overlaps:
             found[f"{judged.name}/{channel}/{TWINS}"] = figure(overlaps)
