@@ -23,7 +23,7 @@ WISHES: Mapping[str, tuple[str, Sequence[str]]] = {
 
 
 def narrowed(index: CatalogIndex, searched: SearchSet, condition: str, facets: Sequence[str]) -> Find:
-    """A place for each of the 200 candidates that meet `condition`, a filter; the facets are counted beside."""
+    """A place for each of the 200 candidates that meet the filter `condition`; the facets are counted."""
     wish = Selection(filter=parse(condition), facets=facets)
 
     def find(query: int) -> Sequence[int]:
