@@ -47,6 +47,7 @@ def for_user(index: CatalogIndex, searched: SearchSet) -> Find:
 
 def suggested(index: CatalogIndex, searched: SearchSet) -> Find:
     """Suggestions for the first one to six characters of each query."""
+    index.suggester.prepare().result()
 
     def find(query: int) -> Sequence[int]:
         prefix = searched.texts[query][: 1 + query % _MOST_TYPED]

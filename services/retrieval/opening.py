@@ -103,4 +103,5 @@ def _load(
         except BaseException:
             index.close()
             raise
+        index.suggester.prepare()
         return Generation(stored, loading.result(), index)
