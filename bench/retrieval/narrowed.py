@@ -23,7 +23,7 @@ WISHES: Mapping[str, tuple[str, Sequence[str]]] = {
 
 
 def narrowed(index: CatalogIndex, searched: SearchSet, condition: str, facets: Sequence[str]) -> Find:
-    """A place for each of the 200 candidates that meet `condition`; the facets are counted beside."""
+    """A place for each of the 200 candidates that meet the filter `condition`; the facets are counted."""
     wish = Selection(filter=parse(condition), facets=facets)
 
     def find(query: int) -> Sequence[int]:
@@ -47,6 +47,7 @@ def for_user(index: CatalogIndex, searched: SearchSet) -> Find:
 
 def suggested(index: CatalogIndex, searched: SearchSet) -> Find:
     """Suggestions for the first one to six characters of each query."""
+    index.suggester.prepare().result()
 
     def find(query: int) -> Sequence[int]:
         prefix = searched.texts[query][: 1 + query % _MOST_TYPED]

@@ -120,6 +120,7 @@ class Follower:
             self._report()
         if not self.ready:
             self.ready = True
+            self.generation.index.suggester.prepare()
             self._log()
         self._report()
 

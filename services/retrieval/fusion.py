@@ -69,9 +69,12 @@ def ranks(scores: Scores, rows: Rows, floor: float = -np.inf) -> Rows:
 
     Equal scores share the best rank.
     """
-    found = np.sort(scores[scores > floor])
-    positions = found.size - np.searchsorted(found, scores[rows], side="right") + 1
-    return np.where(scores[rows] > floor, positions, 0)
+    asked = scores[rows]
+    found = np.sort(
+        scores[scores > asked.min(initial=np.inf)]
+    )  # what is not above any of them changes no rank
+    positions = found.size - np.searchsorted(found, asked, side="right") + 1
+    return np.where(asked > floor, positions, 0)
 
 
 def _likely(scores: Scores, limit: int) -> Rows | None:

@@ -61,8 +61,11 @@ def _open(
         snapshots = _snapshots(settings)
         with ThreadPoolExecutor(1) as beside:  # the graph is loaded while the record is read
             loading = beside.submit(retrievers.open, served.version)
-            index = snapshots.restored(record, stored, maker) if snapshots else None
-            generation = Generation(stored, loading.result(), index or _read(record, stored, indexes))
+            index: SearchIndex[Any] | None = snapshots.restored(record, stored, maker) if snapshots else None
+            if index is None:
+                index = _read(record, stored, indexes)
+            index.suggester.prepare()
+            generation = Generation(stored, loading.result(), index)
         others = [each for each in record.generations() if each != stored]
         catalog = Catalog(record, generation, settings.search_threads, snapshots)
         undo.pop_all()

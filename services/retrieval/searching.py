@@ -20,6 +20,9 @@ W = TypeVar("W")
 class Suggests(Protocol):
     """Completes what a user has begun to type."""
 
+    def prepare(self) -> object:
+        """Begin what the first suggestion needs, beside searches."""
+
     def suggest(self, prefix: str, limit: int = ..., language: str = "") -> list[Suggestion]:
         """Return at most `limit` suggestions, best first; raises FailedPrecondition where there are none."""
 

@@ -1,18 +1,15 @@
 """Filters, facets, variants and reasons over gRPC, with the published model."""
 
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
 
 from aisle.catalog.v1.matches_pb2 import Count, EmptyReason
-from aisle.retrieval.v1.retrieval_pb2 import ForUser, RetrieveRequest, UpsertProductsRequest
+from aisle.retrieval.v1.retrieval_pb2 import ForUser, RetrieveRequest
 from tests.retrieval.builders import product
-from tests.retrieval.served import flags, ids_of, stub_of
+from tests.retrieval.served import ids_of
 from tests.rpc_errors import error_of, fields_of
-from tests.runtime.processes import Running, running
 
 PRODUCTS = [
     product("tee-black", "black cotton t-shirt", color="黑色", price=59, brand="Nike 👕", group="tee"),
@@ -20,21 +17,6 @@ PRODUCTS = [
     product("boots", "winter boots", color="black", price=399, brand="Bora", category=["shoes", "boots"]),
     product("kettle", "glass kettle", brand="Bora", available=False),
 ]
-
-
-@pytest.fixture(scope="module")
-def server(models_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    options = flags(models_root, tmp_path_factory.mktemp("state"), "--dense-budget-seconds", "5")
-    with running(*options, "--default-deadline-seconds", "30") as process:
-        yield process
-
-
-@pytest.fixture
-async def stub(server: Running) -> AsyncIterator[Any]:
-    """A client of a service that holds PRODUCTS."""
-    async with stub_of(server) as stub:
-        await stub.UpsertProducts(UpsertProductsRequest(products=PRODUCTS))
-        yield stub
 
 
 def _exactly(value: int) -> Count:

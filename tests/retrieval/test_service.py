@@ -3,14 +3,10 @@
 import asyncio
 import math
 import time
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import grpc
 import pytest
-from google.rpc import error_details_pb2
-from grpc_status import rpc_status
 
 from aisle.catalog.v1.product_pb2 import Product
 from aisle.retrieval.v1.retrieval_pb2 import (
@@ -23,32 +19,11 @@ from aisle.retrieval.v1.retrieval_pb2 import (
     UpsertProductsRequest,
 )
 from tests.retrieval.builders import product
-from tests.retrieval.served import PRODUCTS, flags, ids_of, metric_of, stub_of
-from tests.runtime.processes import Running, running
+from tests.retrieval.served import PRODUCTS, ids_of, metric_of, stub_of
+from tests.rpc_errors import error_of, fields_of
+from tests.runtime.processes import Running
 
 NAN_PRICE = product("a", price=math.nan)
-
-
-@pytest.fixture(scope="module")
-def server(models_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    # The budget is generous: a busy machine must not turn these tests into tests of degradation.
-    options = flags(models_root, tmp_path_factory.mktemp("state"), "--dense-budget-seconds", "5")
-    with running(*options, "--default-deadline-seconds", "30") as process:
-        yield process
-
-
-@pytest.fixture
-async def stub(server: Running) -> AsyncIterator[Any]:
-    """A client of a service that holds PRODUCTS."""
-    async with stub_of(server) as stub:
-        await stub.UpsertProducts(UpsertProductsRequest(products=PRODUCTS))
-        yield stub
-
-
-async def _error(awaitable: Any) -> grpc.aio.AioRpcError:
-    with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await awaitable
-    return caught.value
 
 
 @pytest.mark.parametrize("query", ["T恤 黑色 夏季", "black summer t-shirt", "🎉 黑色 tshirt"])
@@ -119,7 +94,7 @@ async def test_similar_products_leave_out_the_product_and_an_unknown_one_is_not_
     answer = await stub.Retrieve(RetrieveRequest(similar_to="black-shirt"))
     assert ids_of(answer)[0] == "white-shirt"
     assert "black-shirt" not in ids_of(answer)
-    error = await _error(stub.Retrieve(RetrieveRequest(similar_to="gone")))
+    error = await error_of(stub.Retrieve(RetrieveRequest(similar_to="gone")))
     assert error.code() is grpc.StatusCode.NOT_FOUND
 
 
@@ -194,13 +169,9 @@ async def test_index_info_and_metrics_tell_what_is_held(stub: Any, server: Runni
 async def test_bad_input_is_an_error_naming_its_field(
     stub: Any, method: str, request_: Any, field: str
 ) -> None:
-    error = await _error(getattr(stub, method)(request_))
+    error = await error_of(getattr(stub, method)(request_))
     assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
-    status = rpc_status.from_call(cast(Any, error))
-    assert status is not None
-    details = error_details_pb2.BadRequest()
-    assert status.details[0].Unpack(details)
-    assert [violation.field for violation in details.field_violations] == [field]
+    assert fields_of(error) == [field]
     assert (await stub.GetIndexInfo(GetIndexInfoRequest())).products == len(PRODUCTS)
 
 

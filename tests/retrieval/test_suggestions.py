@@ -5,7 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aisle.catalog.v1.words_pb2 import SuggestionKind
+from runtime.serving.errors import Unavailable
 from services.retrieval.index import CatalogIndex
+from services.retrieval.words import suggesting
 from services.retrieval.words.query_words import QueryWords
 from services.retrieval.words.suggesting import past_queries
 from tests.retrieval.builders import DIMENSION, product, unit_rows
@@ -34,6 +36,16 @@ def index() -> CatalogIndex:
 
 def _texts(index: CatalogIndex, prefix: str, limit: int = 8, language: str = "") -> list[str]:
     return [each.text for each in index.suggester.suggest(prefix, limit, language)]
+
+
+def test_a_large_catalogue_never_holds_up_the_first_who_type(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(suggesting, "_AT_ONCE", 1)
+    large = _index()
+    with pytest.raises(Unavailable, match="for the first time"):
+        large.suggester.suggest("sam")
+    large.suggester.prepare().result()
+    assert "Samsung" in _texts(large, "sam")
+    large.close()
 
 
 @pytest.mark.parametrize(

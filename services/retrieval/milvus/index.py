@@ -52,6 +52,9 @@ class QueryVector:
 class NoSuggestions:
     """What a catalogue that this process does not hold has to suggest."""
 
+    def prepare(self) -> None:
+        """There is nothing to prepare."""
+
     def suggest(self, prefix: str, limit: int = 0, language: str = "") -> list[Suggestion]:
         """Raise FailedPrecondition with the remedy."""
         raise FailedPrecondition("suggestions need --search in-process: with --search milvus there are none")

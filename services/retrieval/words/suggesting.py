@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from aisle.catalog.v1.words_pb2 import Span, Suggestion, SuggestionKind
+from runtime.serving.errors import Unavailable
 from services.retrieval.analyser import analyse, fold
 from services.retrieval.words.completion import Completer, Completion
 from services.retrieval.words.phrases import Key, Phrase, PhraseTable
@@ -19,6 +20,7 @@ _REBUILD_SECONDS = 10.0
 _REST = (
     10  # times as long as building took: products that change all the time cost a core a tenth of its time
 )
+_FIRST_SECONDS = 2.0
 _AT_ONCE = 5_000  # phrases: so few are indexed in some 50 ms, by the call that finds them changed
 _SHARED = 2  # products: what one product alone is called is offered as that product
 _POPULARITY_WEIGHT = 0.1
@@ -60,8 +62,17 @@ class Suggester:
         self._lock = threading.Lock()
         self._snapshot: _Snapshot | None = None
 
+    def prepare(self) -> Future[None]:
+        """Begin to index the phrases beside searches, unless that goes on; return when it is done."""
+        if self._building is None or self._building.done():
+            self._building = self._builder.submit(self._build)
+        return self._building
+
     def suggest(self, prefix: str, limit: int = DEFAULT_LIMIT, language: str = "") -> list[Suggestion]:
-        """Return at most `limit` suggestions, best first; language: "zh", "en" or "" for both."""
+        """Return at most `limit` suggestions, best first; language: "zh", "en" or "" for both.
+
+        Raises Unavailable while the phrases of a large catalogue are indexed for the first time.
+        """
         snapshot = self._fresh()
         chinese = snapshot.completer.chinese
         allowed = {"zh": chinese, "en": ~chinese}.get(language)
@@ -86,11 +97,14 @@ class Suggester:
 
     def _fresh(self) -> _Snapshot:
         with self._lock:
-            snapshot = self._snapshot
-            if snapshot is None or (snapshot.state != self._table.state and len(self._table) <= _AT_ONCE):
+            snapshot, few = self._snapshot, len(self._table) <= _AT_ONCE
+            if few and (snapshot is None or snapshot.state != self._table.state):
                 self._build()
+            elif snapshot is None:
+                self.prepare()
+                raise Unavailable("the phrases are being indexed for the first time", _FIRST_SECONDS)
             elif snapshot.state != self._table.state and self._may_build(snapshot):
-                self._building = self._builder.submit(self._build)
+                self.prepare()
             assert self._snapshot is not None
             return self._snapshot
 
