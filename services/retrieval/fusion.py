@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 Scores = NDArray[np.float32]
 Rows = NDArray[np.intp]
 
-# Of words whose BM25 scores deviate by one and that name no product; `weighting` adapts it to each query. With
-# the weight of feedback it is the best of a grid on 400 validation queries of the demo shop.
+# Of words whose BM25 scores deviate by one and that name no product; `weighting` adapts it to each query.
+# With the weight of feedback it is the best of a grid on 400 validation queries of the demo shop.
 LEXICAL_WEIGHT = 0.3
 POPULAR_WEIGHT = 0.3
 
