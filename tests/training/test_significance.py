@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from training.evaluate.cross_validation import FOLDS, cross_validate
+from training.evaluate.cross_validation import FOLDS, Setting, cross_validate
 from training.evaluate.significance import paired
 
 
@@ -28,14 +28,14 @@ def test_pairs_are_needed() -> None:
 
 
 def test_a_better_setting_is_chosen_by_every_fold() -> None:
-    queries = 20
-    validated = cross_validate({(0.0,): [0.1] * queries, (1.0,): [0.3] * queries})
+    values: dict[Setting, list[float]] = {(0.0,): [0.1] * 20, (1.0,): [0.3] * 20}
+    validated = cross_validate(values)
     assert validated.chosen == [(1.0,)] * FOLDS
     assert validated.means == {(0.0,): pytest.approx(0.1), (1.0,): pytest.approx(0.3)}
 
 
 def test_a_setting_that_one_query_alone_likes_is_not_measured_on_that_query() -> None:
-    values = {(0.0,): [0.1] * 10, (1.0,): [1.0, *[0.05] * 9]}
+    values: dict[Setting, list[float]] = {(0.0,): [0.1] * 10, (1.0,): [1.0, *[0.05] * 9]}
     validated = cross_validate(values)
     assert max(validated.means, key=lambda setting: validated.means[setting]) == (1.0,)
     assert validated.by_query[0] == (0.0,)
