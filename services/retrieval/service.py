@@ -79,7 +79,8 @@ class RetrievalServicer(RetrievalServiceServicer):
     ) -> messages.GetProductsResponse:
         """Read products by id."""
         check_ids(request.ids)
-        return messages.GetProductsResponse(products=self._catalog.index.get(request.ids))
+        products = await self._catalog.search(partial(self._catalog.index.get, request.ids))
+        return messages.GetProductsResponse(products=products)
 
     async def UpsertProducts(
         self, request: messages.UpsertProductsRequest, context: Any

@@ -56,8 +56,10 @@ class SearchedRecord(MilvusRecord):
     def delete(self, generation: StoredGeneration, ids: Sequence[str]) -> None:
         """Delete the products with `ids`; unknown ids are no error."""
         statistics = self.statistics(generation)
-        deleted = self.search(generation).get(list(dict.fromkeys(ids)))
+        search = self.search(generation)
+        deleted = search.get(list(dict.fromkeys(ids)))
         super().delete(generation, ids)
+        search.settle()
         for product, embedding in zip(deleted.products, deleted.embeddings, strict=True):
             statistics.remove(product, embedding)
 

@@ -29,6 +29,8 @@ _GRAPH = {"M": 16, "efConstruction": 200}
 _EF = 200
 _SCANNED_AT_ONCE = 1000
 _FIELDS = ("product", "embedding")
+# One process writes a record: its own writes are seen at once, and no search waits for the server's clock.
+_SEEN = "Session"
 _NOTHING = {0xFFFF_FFFE: 1e-30}  # engines refuse an empty vector; no query reaches this dimension's weight
 
 
@@ -109,7 +111,12 @@ class MilvusSearch:
         """Return any `limit` products that match `where`, all scored 0."""
         with record_errors(self._engine.name):
             rows = self._client.query(
-                self._name, filter=where, limit=limit, output_fields=[*_FIELDS], timeout=REQUEST_SECONDS
+                self._name,
+                filter=where,
+                limit=limit,
+                output_fields=[*_FIELDS],
+                consistency_level=_SEEN,
+                timeout=REQUEST_SECONDS,
             )
         return self._hits([{"entity": row, "distance": 0.0} for row in rows])
 
@@ -126,9 +133,24 @@ class MilvusSearch:
         """Return how many products match `where`."""
         with record_errors(self._engine.name):
             rows = self._client.query(
-                self._name, filter=where, output_fields=["count(*)"], timeout=REQUEST_SECONDS
+                self._name,
+                filter=where,
+                output_fields=["count(*)"],
+                consistency_level=_SEEN,
+                timeout=REQUEST_SECONDS,
             )
         return int(rows[0]["count(*)"])
+
+    def settle(self) -> None:
+        """Return when all that was written is seen: servers of 2.3 give deletions no place in a session."""
+        with record_errors(self._engine.name):
+            self._client.query(
+                self._name,
+                filter=only([""]),
+                output_fields=["id"],
+                consistency_level="Strong",
+                timeout=REQUEST_SECONDS,
+            )
 
     def scan(self, where: str = "") -> Iterator[list[str]]:
         """Yield the ids of all products that match `where`, a thousand at a time."""
@@ -159,6 +181,7 @@ class MilvusSearch:
                 filter=where,
                 output_fields=[*told],
                 search_params={"metric_type": "IP", "params": params or {}},
+                consistency_level=_SEEN,
                 timeout=REQUEST_SECONDS,
             )
         return list(rows)
