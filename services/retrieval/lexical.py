@@ -4,7 +4,6 @@ import math
 from array import array
 from collections import Counter
 from collections.abc import Sequence
-from functools import partial, reduce
 from typing import Any
 
 import numpy as np
@@ -109,14 +108,22 @@ class LexicalIndex:
         """Return how many documents hold `term`."""
         return len(self._postings.get(term, ()))
 
-    def together(self, terms: Sequence[str]) -> int:
-        """Return how many documents hold all of `terms`, at least one."""
-        return int(self._rows_of_all(terms).size)
+    def together(self, terms: Sequence[str]) -> NDArray[np.intp]:
+        """Return the rows of the documents that hold all of `terms`, at least one: intp [m], in no order."""
+        rarest, *others = sorted(terms, key=self.documents)
+        together = self._rows_of(rarest)
+        for other in others:
+            if not together.size:
+                break
+            holds = np.zeros(self._rows, np.bool_)
+            holds[self._rows_of(other)] = True
+            together = together[holds[together]]
+        return together
 
     def most_beside(self, terms: Sequence[str], others: Sequence[str]) -> int:
         """Return the most of `others`, distinct terms, that one document holds beside all of `terms`, −1
         when no document holds all of those."""
-        together = self._rows_of_all(terms)
+        together = self.together(terms)
         if not together.size:
             return -1
         held = np.zeros(together.size, np.intp)
@@ -143,23 +150,9 @@ class LexicalIndex:
                 np.add.at(scores, found, gain * saturated)
         return scores[:rows]
 
-    def _rows_of(self, term: str) -> NDArray[np.uint32]:
-        packed: NDArray[np.uint32] = np.frombuffer(self._postings.get(term, _EMPTY), np.uint32)
-        return packed >> np.uint32(_FREQUENCY_BITS)
-
-    def _rows_of_all(self, terms: Sequence[str]) -> NDArray[np.uint32]:
-        rarest_first = sorted(terms, key=self.documents)
-        rows = map(self._rows_of, rarest_first)
-        together: NDArray[np.uint32] = reduce(partial(np.intersect1d, assume_unique=True), rows)
-        return together
-
-    def scores_of_all(self, terms: Sequence[str], rows: int) -> NDArray[np.float32]:
-        """Return the same of the documents that hold all of `terms`, at least one; 0 for the others."""
-        scores = np.zeros(rows, np.float32)
-        held = self._rows_of_all(list(dict.fromkeys(terms)))
-        if held.size:
-            scores[held] = self.scores(terms, rows)[held]
-        return scores
+    def _rows_of(self, term: str) -> NDArray[np.intp]:
+        packed = np.frombuffer(self._postings.get(term, _EMPTY), np.uint32)
+        return (packed >> _FREQUENCY_BITS).astype(np.intp)
 
     def _saturation(self, posting: "array[int]") -> tuple[NDArray[np.intp], NDArray[np.float32]]:
         """Return the rows of a posting and how much of a term's gain each of them gets."""

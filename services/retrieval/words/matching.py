@@ -25,12 +25,14 @@ def word_scores(query: str, lexical: LexicalIndex, synonyms: Synonyms, rows: int
 
 def _credit(scores: NDArray[np.float32], heard: Heard, lexical: LexicalIndex) -> None:
     """Add to `scores`, which hold the phrase's own, what the synonyms give more."""
-    others = [terms for terms in heard.others if lexical.together(terms)]
-    if not others:
+    best = np.zeros_like(scores)
+    for terms in heard.others:
+        rows = lexical.together(terms)
+        if rows.size:
+            best[rows] = np.maximum(best[rows], lexical.scores(terms, scores.size)[rows])
+    rows = np.flatnonzero(best)
+    if not rows.size:
         return
     own = lexical.scores(heard.terms, scores.size)
-    best = np.max([lexical.scores_of_all(terms, scores.size) for terms in others], axis=0)
-    most = own.max(initial=0.0)
-    if most:
-        np.minimum(best, most, out=best)
-    scores += np.maximum(_SYNONYM_WEIGHT * best - own, 0.0)
+    most = own.max() or np.inf  # no product may say it as the query does
+    scores[rows] += np.maximum(_SYNONYM_WEIGHT * np.minimum(best[rows], most) - own[rows], 0.0)

@@ -145,7 +145,7 @@ class Speller:
     def _pinyin_readings(self, word: str) -> Iterator[_Reading]:
         """Yield the Chinese words that `word` spells in pinyin and several products hold."""
         for text in self._pinyin.readings(word)[:_PINYIN_LOOKED_AT]:
-            together = self._lexical.together([first + second for first, second in pairwise(text)])
+            together = self._lexical.together(list(map("".join, pairwise(text)))).size
             if together > _RARE:
                 yield _Reading((text,), math.log(together) - _PINYIN_COST)
 
