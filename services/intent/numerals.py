@@ -29,6 +29,8 @@ def _chinese(number: str) -> float | None:
     above, myriad, below = number.rpartition("万")
     if not myriad:
         return _below_ten_thousand(number)
+    if "万" in above:
+        return None  # 万万 is "by all means"
     left = _below_ten_thousand(above) if above else 1
     right = _below_ten_thousand(below, last_unit=_TEN_THOUSAND) if below else 0
     return None if left is None or right is None else left * _TEN_THOUSAND + right
