@@ -124,7 +124,7 @@ lint: setup ## ruff, mypy --strict, buf, manifests, rules of the folders
 eval: models ## relevance of search on real data and the demo shop (DATA=folder)
 	$(PY) -m training.evaluate --data $(DATA) --models $(MODELS) --shop $(SHOP)
 
-eval-ingredients: models ## what each ingredient of the retriever's recipe is worth: trains it ten times (DATA=folder)
+eval-ingredients: models ## what each ingredient of the retriever's recipe is worth; trains it once for each (DATA=folder)
 	$(PY) -m training.retriever.ingredients --data $(DATA) --models $(MODELS) --shop $(SHOP)
 eval-intent: models ## intents, slots and sentiment on real sets (DATA=folder, QUICK=1 fine-tunes nothing)
 	$(PY) -m training.evaluate.intent --data $(DATA) --models $(MODELS) --shop $(SHOP) $(if $(QUICK),--quick)

@@ -53,6 +53,7 @@ class Variant:
 VARIANTS: Mapping[str, Variant] = {
     "untrained": Variant("untrained"),
     "plain": Variant(),
+    "plain cut to 192": Variant(dimension=192),
     "plain cut to 96": Variant(dimension=96),
     "multi-positive": Variant(changes={"multi_positive": True}),
     "hard negatives": Variant(changes={"hard_negatives": 4}),
