@@ -23,9 +23,10 @@ from services.retrieval.selection import Selected, groups_of, select
 from services.retrieval.values import Mask
 from services.retrieval.variants import collapse
 
-# Each channel gives this many times the limit: at twice, .97 of the best 200 of 100,000 products are those
-# that fusing the scores of all of them gives.
+# Each channel gives this many times the limit. Of the best 200 that fusing the scores of all of 100,000
+# products gives, .92 are found at twice, .96 at three times and .98 at four times, each .4 ms dearer.
 _DEPTH = 2
+_LOOKED_OVER_DEPTH = 4  # where many rows are scored anyhow
 # So many rows are scored one and all for a filter or facets, in 12 ms; of more, the counts are lower bounds.
 _MOST_LOOKED_AT = 250_000
 _NO_ROWS: Rows = np.zeros(0, np.intp)
@@ -169,7 +170,8 @@ class Finder:
             hidden[rough.rows] = False
             groups = groups_of(self._rows, ask.wish)
             heads = passing if groups is None else collapse(passing, rough.spread_out(len(passing)), groups)
-            best = _best_rows(rough.channels, _DEPTH * depth, np.flatnonzero(heads[rough.rows]))
+            within = np.flatnonzero(heads[rough.rows])
+            best = _best_rows(rough.channels, _LOOKED_OVER_DEPTH * depth, within)
             rows = _united(rows, rough.rows[best])
             scored = self._scorer.score(words, embedding, rows, ask.beside, scored.towards)
         mask[scored.pool.rows] = cuts.matching(scored.lexical, scored.dense, scored.pool.fused)
