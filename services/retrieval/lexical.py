@@ -115,9 +115,7 @@ class LexicalIndex:
         for other in others:
             if not together.size:
                 break
-            holds = np.zeros(self._rows, np.bool_)
-            holds[self._rows_of(other)] = True
-            together = together[holds[together]]
+            together = together[self._holds(other)[together]]
         return together
 
     def most_beside(self, terms: Sequence[str], others: Sequence[str]) -> int:
@@ -128,7 +126,7 @@ class LexicalIndex:
             return -1
         held = np.zeros(together.size, np.intp)
         for other in others:
-            held += np.isin(together, self._rows_of(other))
+            held += self._holds(other)[together]
         return int(held.max())
 
     def scores(self, terms: Sequence[str], rows: int) -> NDArray[np.float32]:
@@ -153,6 +151,11 @@ class LexicalIndex:
     def _rows_of(self, term: str) -> NDArray[np.intp]:
         packed = np.frombuffer(self._postings.get(term, _EMPTY), np.uint32)
         return (packed >> _FREQUENCY_BITS).astype(np.intp)
+
+    def _holds(self, term: str) -> NDArray[np.bool_]:
+        holds = np.zeros(self._rows, np.bool_)
+        holds[self._rows_of(term)] = True
+        return holds
 
     def _saturation(self, posting: "array[int]") -> tuple[NDArray[np.intp], NDArray[np.float32]]:
         """Return the rows of a posting and how much of a term's gain each of them gets."""

@@ -59,6 +59,8 @@ def test_mistaken_characters_are_corrected(index: CatalogIndex, typed: str, mean
         "夏季短袖",  # both words are held, though never side by side
         "男士 纯棉",
         "榛子巧克力",  # no product's, but words of the language
+        "透气的运动鞋",  # a character that is a word by itself
+        "看看运动鞋",
         "鞋",
         "银河系漫游指南之极限",
         "𠮷野家",

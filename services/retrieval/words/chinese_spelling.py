@@ -13,7 +13,7 @@ from itertools import pairwise
 from services.retrieval.lexical import LexicalIndex
 from services.retrieval.words.characters import Neighbours
 from services.retrieval.words.confusion import homophones, look_alikes, near_homophones
-from services.retrieval.words.ordinary import ordinary_pairs
+from services.retrieval.words.ordinary import ordinary_characters, ordinary_pairs, ordinary_words
 
 _LONGEST = 24  # characters; a longer run was copied from somewhere, not typed
 _PRIOR_PRODUCTS = 5.0  # as many products' worth of trust in a character alone as in its pair
@@ -36,8 +36,10 @@ _LOOKED_AT = 8  # likeliest readings that are looked up in the products
 
 
 def read_tables() -> None:
-    """Read what is known of Chinese at large, .4 s, so that no query waits for it."""
+    """Read what is known of the languages at large, .8 s, so that no query waits for it."""
     ordinary_pairs()
+    ordinary_characters()
+    ordinary_words()
     homophones("一")
     look_alikes("一")
 
@@ -120,7 +122,10 @@ class ChineseSpeller:
     def _lonely(self, run: str) -> list[int]:
         """Return the places of characters that stand in no pair that is held, and in no ordinary word."""
         known = [self._known(pair) for pair in map("".join, pairwise(run))]
-        return [at for at in range(len(run)) if not any(known[max(at - 1, 0) : at + 1])]
+        alone = ordinary_characters()
+        return [
+            at for at in range(len(run)) if run[at] not in alone and not any(known[max(at - 1, 0) : at + 1])
+        ]
 
     def _edits(self, run: str) -> Iterator[_Edit]:
         lonely = self._lonely(run)
@@ -132,8 +137,16 @@ class ChineseSpeller:
             yield _Edit(at, at + 2, run[at + 1] + run[at], _SWAP_COST)
             missing = self._neighbours.between(run[at], run[at + 1])
             yield from (_Edit(at + 1, at + 1, each, _MISSING_COST) for each in missing)
-        doubled = [at for at in range(len(run) - 1) if run[at] == run[at + 1]]
+        doubled = [at for at in range(len(run) - 1) if run[at] == run[at + 1] and self._goes_on(run, at)]
         yield from (_Edit(at, at + 1, "", _DOUBLED_COST) for at in doubled if not self.holds(run[at] * 2))
+
+    def _goes_on(self, run: str, at: int) -> bool:
+        """Return whether the character that is doubled at `at` makes a held pair with what stands around."""
+        return any(
+            self.holds(pair)
+            for pair in (run[max(at - 1, 0) : at + 1], run[at + 1 : at + 3])
+            if len(pair) == 2
+        )
 
     def _substitutions(self, run: str, at: int) -> Iterator[_Edit]:
         before, after = run[at - 1 : at] if at else "", run[at + 1 : at + 2]

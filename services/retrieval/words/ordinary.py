@@ -1,5 +1,7 @@
-"""Chinese words of the language at large: what is one of them is no mistake, though no product holds it."""
+"""Words of the languages at large: what is one of them is no mistake, though no product holds it."""
 
+import gzip
+import json
 import re
 from functools import cache
 from importlib import metadata
@@ -7,14 +9,37 @@ from itertools import pairwise
 from pathlib import Path
 
 _LEAST_FREQUENT = 5  # in the corpora that jieba's dictionary was counted on; rarer ones are mostly names
-_ENTRY = re.compile("^([\u3400-\u9fff]{2,4}) ([0-9]+) ", re.MULTILINE)
+_STANDS_ALONE = 20_000  # as often a character is a word by itself: 的, 都, 有 …
+_LEAST_FREQUENT_ENGLISH = 100
+_ENTRY = re.compile("^([\u3400-\u9fff]{1,4}) ([0-9]+) ", re.MULTILINE)
 
 
 @cache
 def ordinary_pairs() -> frozenset[str]:
-    """Return the pairs of characters inside the words of jieba's dictionary, some 120,000; .4 s once."""
-    # Its file is read without importing jieba, which would compile and log what is not used here.
-    listed = metadata.distribution("jieba").locate_file("jieba/dict.txt")
-    text = Path(str(listed)).read_text(encoding="utf-8")
-    words = (word for word, times in _ENTRY.findall(text) if int(times) >= _LEAST_FREQUENT)
+    """Return the pairs of characters inside the words of jieba's dictionary, some 120,000."""
+    words = [word for word, times in _chinese_words() if times >= _LEAST_FREQUENT]
     return frozenset(first + second for word in words for first, second in pairwise(word))
+
+
+@cache
+def ordinary_characters() -> frozenset[str]:
+    """Return the characters that are frequent words by themselves, some 100."""
+    return frozenset(word for word, times in _chinese_words() if len(word) == 1 and times >= _STANDS_ALONE)
+
+
+@cache
+def ordinary_words() -> frozenset[str]:
+    """Return English words in lower case, the 47,000 most frequent of pyspellchecker's list."""
+    with gzip.open(_file("pyspellchecker", "spellchecker/resources/en.json.gz")) as file:
+        counted: dict[str, int] = json.load(file)
+    return frozenset(word for word, times in counted.items() if times >= _LEAST_FREQUENT_ENGLISH)
+
+
+def _chinese_words() -> list[tuple[str, int]]:
+    text = _file("jieba", "jieba/dict.txt").read_text(encoding="utf-8")
+    return [(word, int(times)) for word, times in _ENTRY.findall(text)]
+
+
+def _file(distribution: str, path: str) -> Path:
+    """Return a package's file. The package is not imported: that would compile and log what is not used."""
+    return Path(str(metadata.distribution(distribution).locate_file(path)))

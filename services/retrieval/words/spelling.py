@@ -13,6 +13,7 @@ from services.retrieval.analyser import analyse, fold
 from services.retrieval.lexical import LexicalIndex
 from services.retrieval.words.characters import HAN_RUN
 from services.retrieval.words.chinese_spelling import ChineseSpeller
+from services.retrieval.words.ordinary import ordinary_words
 from services.retrieval.words.pinyin_typing import PinyinReader
 from services.retrieval.words.vocabulary import Vocabulary
 
@@ -83,7 +84,7 @@ class Speller:
             if any(character.isdigit() for character in token[0]):
                 continue
             for match in _WORD.finditer(token[0]):
-                if len(match[0]) >= _SHORTEST and self._held(match[0]) <= _RARE:
+                if len(match[0]) >= _SHORTEST and self._unknown(match[0]):
                     yield token.start() + match.start(), match[0]
         for match in HAN_RUN.finditer(query):
             if self._chinese.suspects(fold(match[0])):
@@ -96,6 +97,9 @@ class Speller:
         others = [other for other in _words(query) if other != word and self._vocabulary.count(other)]
         reading, sure = self._best(word, others)
         return (" ".join(reading.words), sure) if reading else ("", False)
+
+    def _unknown(self, word: str) -> bool:
+        return self._held(word) <= _RARE and fold(word) not in ordinary_words()
 
     def _held(self, word: str) -> int:
         terms = analyse(word)
