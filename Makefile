@@ -23,6 +23,7 @@ SETS ?=
 BENCH ?=
 REF ?=
 QUICK ?=
+SERVED ?=
 STEPS ?=
 # Where the benchmark's queries come from: the catalogue's own, unless told otherwise.
 QUERIES ?= $(if $(filter demo,$(CATALOG)),$(SHOP),$(if $(wildcard $(CATALOG)/qrels.tsv),$(CATALOG)))
@@ -114,8 +115,8 @@ lint: setup ## ruff, mypy --strict, buf, manifests, rules of the folders
 eval: models ## relevance of search on real data and the demo shop (DATA=folder)
 	$(PY) -m training.evaluate --data $(DATA) --models $(MODELS) --shop $(SHOP)
 
-eval-intent: models ## intents, slots and sentiment on real sets (DATA=folder, QUICK=1 fine-tunes nothing)
-	$(PY) -m training.evaluate.intent --data $(DATA) --models $(MODELS) --shop $(SHOP) $(if $(QUICK),--quick)
+eval-intent: models ## intents, slots and sentiment on real sets (DATA=folder, SERVED=1 or QUICK=1 fine-tune nothing)
+	$(PY) -m training.evaluate.intent --data $(DATA) --models $(MODELS) --shop $(SHOP) $(if $(QUICK),--quick) $(if $(SERVED),--served)
 
 compare-methods: shop ## the intent model by full, LoRA, AdaLoRA and prefix fine-tuning (STEPS=60 for a short look)
 	$(PY) -m training.evaluate.intent.methods --shop $(SHOP) $(if $(STEPS),--steps $(STEPS))
