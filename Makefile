@@ -25,6 +25,7 @@ BENCH ?=
 REF ?=
 PEERS ?=
 QUICK ?=
+SERVED ?=
 STEPS ?=
 # Where the benchmark's queries come from: the catalogue's own, unless told otherwise.
 QUERIES ?= $(if $(filter demo,$(CATALOG)),$(SHOP),$(if $(wildcard $(CATALOG)/qrels.tsv),$(CATALOG)))
@@ -126,8 +127,9 @@ eval: models ## relevance of search on real data and the demo shop (DATA=folder)
 
 eval-ingredients: models ## what each ingredient of the retriever's recipe is worth; trains it once for each (DATA=folder)
 	$(PY) -m training.retriever.ingredients --data $(DATA) --models $(MODELS) --shop $(SHOP)
-eval-intent: models ## intents, slots and sentiment on real sets (DATA=folder, QUICK=1 fine-tunes nothing)
-	$(PY) -m training.evaluate.intent --data $(DATA) --models $(MODELS) --shop $(SHOP) $(if $(QUICK),--quick)
+
+eval-intent: models ## intents, slots and sentiment on real sets (DATA=folder, SERVED=1 or QUICK=1 fine-tune nothing)
+	$(PY) -m training.evaluate.intent --data $(DATA) --models $(MODELS) --shop $(SHOP) $(if $(QUICK),--quick) $(if $(SERVED),--served)
 
 compare-methods: shop ## the intent model by full, LoRA, AdaLoRA and prefix fine-tuning (STEPS=60 for a short look)
 	$(PY) -m training.evaluate.intent.methods --shop $(SHOP) $(if $(STEPS),--steps $(STEPS))

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from aisle.catalog.v1.serving_pb2 import ModelVersion
-from runtime.chinese import simplify
 from runtime.inference.encoder import TextModel, TextResult
 from runtime.inference.session import InferenceSettings
 from runtime.inference.store import ModelStore
+from services.intent.folding import fold
 from services.intent.labels import Labels, read_labels
 
 MODEL = "intent"
@@ -32,11 +32,11 @@ class IntentModel:
         return self._model.version
 
     async def read(self, query: str) -> TextResult:
-        """Return the logits of a query, read in simplified Chinese, and its tokens' spans in `query`.
+        """Return the logits of a query, read as `fold` spells it, and its tokens' spans in `query`.
 
         Raises as `TextModel.run`.
         """
-        return (await self._model.run([simplify(query)]))[0]
+        return (await self._model.run([fold(query)]))[0]
 
     async def read_bulk(self, texts: Sequence[str]) -> list[TextResult]:
         """Return the same of many texts, a batch after another; queries go before them. Raises as `read`."""
@@ -44,7 +44,7 @@ class IntentModel:
         results: dict[int, TextResult] = {}
         for start in range(0, len(order), _BULK):
             rows = order[start : start + _BULK]
-            read = await self._model.run([simplify(texts[row]) for row in rows], bulk=True)
+            read = await self._model.run([fold(texts[row]) for row in rows], bulk=True)
             results |= zip(rows, read, strict=True)
         return [results[row] for row in range(len(texts))]
 

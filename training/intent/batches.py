@@ -8,6 +8,7 @@ import torch
 from tokenizers import Encoding, Tokenizer
 from torch import Tensor
 
+from services.intent.folding import fold
 from services.intent.labels import Labels
 from training.intent.augmentation import varied
 from training.intent.example import Example
@@ -58,7 +59,7 @@ class Batcher:
 
     def batch(self, examples: Sequence[Example]) -> Batch:
         """Return the examples as one batch, as they are."""
-        encodings = self._tokenizer.encode_batch([example.text for example in examples])
+        encodings = self._tokenizer.encode_batch([fold(example.text) for example in examples])
         width = max(len(encoding.ids) for encoding in encodings)
         ids = torch.zeros(len(examples), width, dtype=torch.int64)
         mask = torch.zeros_like(ids)

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from aisle.intent.v1.intent_pb2 import Understanding
-from runtime.chinese import simplify
 from services.intent.decoding import Decoder
+from services.intent.folding import fold
 from training.intent.network import OUTPUTS, IntentNetwork
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -48,8 +48,9 @@ def by_graph(path: Path) -> Run:
 
 
 def feeds(tokenizer: Tokenizer, texts: Sequence[str], batch: int = _BATCH) -> list[dict[str, NDArray[Any]]]:
-    """Return the inputs of the texts, in their order, `batch` at a time."""
-    return [_feed(tokenizer, texts[start : start + batch]) for start in range(0, len(texts), batch)]
+    """Return the inputs of the texts as the service spells them, in their order, `batch` at a time."""
+    folded = [fold(text) for text in texts]
+    return [_feed(tokenizer, folded[start : start + batch]) for start in range(0, len(folded), batch)]
 
 
 def understand(run: Run, tokenizer: Tokenizer, decoder: Decoder, texts: Sequence[str]) -> list[Understanding]:
@@ -73,9 +74,9 @@ def read(run: Run, tokenizer: Tokenizer, texts: Sequence[str]) -> list[Read]:
     found: dict[int, Read] = {}
     for start in range(0, len(order), _BATCH):
         rows = order[start : start + _BATCH]
-        simplified = [simplify(texts[row]) for row in rows]
-        encodings = tokenizer.encode_batch(simplified)
-        outputs = run(_feed(tokenizer, simplified))
+        folded = [fold(texts[row]) for row in rows]
+        encodings = tokenizer.encode_batch(folded)
+        outputs = run(_feed(tokenizer, folded))
         for place, (row, encoding) in enumerate(zip(rows, encodings, strict=True)):
             own = {name: values[place] for name, values in outputs.items()}
             own["slots"] = own["slots"][: len(encoding.ids)]

@@ -53,7 +53,7 @@ def _evaluate(options: argparse.Namespace, console: Console) -> int:
     for sentence in sets.missing(found, options.data):
         console.print(sentence, soft_wrap=True)
     chosen = [name for name in found if not options.sets or name in options.sets]
-    for name in chosen if not options.quick else ():
+    for name in chosen if not (options.quick or options.served) else ():
         console.print(f"{name}: the recipe for a shop's own labels is fine-tuned on it", soft_wrap=True)
         measured |= tuned.evaluate(bilingual(), found[name](), tuned.RECIPE, options.runs)
     if not measured:
@@ -81,7 +81,7 @@ def _served(options: argparse.Namespace, console: Console) -> dict[str, Figure]:
         measured |= intents_of_real_texts(model, sources)
     for given in (read() for read in sets.find_sets(options.data).values()):
         if given.task == "sentiment":
-            measured |= zero_shot_sentiment(model, given)
+            measured |= zero_shot_sentiment(model, given, most)
     if titles := real.mepave(options.data):
         measured |= slots_of_titles(model, "mepave_zh", titles)
     return measured
@@ -129,6 +129,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--quick", action="store_true", help="fine-tune nothing, and read 100 texts of a kind"
     )
+    parser.add_argument("--served", action="store_true", help="measure the published model alone")
     parser.add_argument("--out", type=Path, default=Path("results/eval-intent.json"), help="the figures")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="checkpoints and what came of sets")
     parser.add_argument("--threads", type=int, default=2, help="threads of training and inference")

@@ -7,12 +7,12 @@ from typing import TypeVar
 import numpy as np
 
 from aisle.intent.v1.intent_pb2 import Understanding
-from runtime.chinese import simplify
 from runtime.inference.encoder import TextModel
 from runtime.inference.session import InferenceSettings
 from runtime.inference.store import ModelStore
 from services.intent.aspects import Aspects
 from services.intent.decoding import Decoder
+from services.intent.folding import fold
 from services.intent.labels import OUT_OF_SCOPE, read_labels
 from services.intent.model import MODEL
 from services.intent.sentiment import likeliest
@@ -20,7 +20,7 @@ from training.demo_shop import DemoShop, Query, Review
 from training.evaluate.figures import Figure
 from training.evaluate.intent.measures import classified, share, span_f1, told_apart
 from training.evaluate.intent.real import RealTexts, Spans
-from training.evaluate.intent.sets import LabelledSet
+from training.evaluate.intent.sets import LabelledSet, at_most
 from training.intent.figures import found_values, true_values
 
 _Text = TypeVar("_Text", Query, Review)
@@ -39,7 +39,7 @@ class ServedModel:
 
     def understand(self, texts: Sequence[str]) -> list[Understanding]:
         """Return what the service says of each text."""
-        results = self.model.run_sync([simplify(text) for text in texts])
+        results = self.model.run_sync([fold(text) for text in texts])
         return [
             self._decoder.understand(text, each.outputs, each.offsets)
             for text, each in zip(texts, results, strict=True)
@@ -47,7 +47,7 @@ class ServedModel:
 
     def sentiments(self, texts: Sequence[str]) -> list[dict[str, float]]:
         """Return the probability of each sentiment of each review."""
-        results = self.model.run_sync([simplify(text) for text in texts])
+        results = self.model.run_sync([fold(text) for text in texts])
         return [self._decoder.sentiment(each.outputs) for each in results]
 
 
@@ -97,11 +97,12 @@ def intents_of_real_texts(model: ServedModel, sources: Sequence[RealTexts]) -> d
     return figures
 
 
-def zero_shot_sentiment(model: ServedModel, given: LabelledSet) -> dict[str, Figure]:
-    """Return how the served model, which saw none of the set, reads its judged reviews."""
-    told = model.sentiments([text for text, _ in given.judged])
+def zero_shot_sentiment(model: ServedModel, given: LabelledSet, most: int) -> dict[str, Figure]:
+    """Return how the served model reads at most `most` judged reviews of a set it was not trained on."""
+    judged = at_most(given.judged, most)
+    told = model.sentiments([text for text, _ in judged])
     named = [{name: each[name] / (1 - each["neutral"]) for name in given.labels} for each in told]
-    return _named(given.name, classified(named, [label for _, label in given.judged], "sentiment_served"))
+    return _named(given.name, classified(named, [label for _, label in judged], "sentiment_served"))
 
 
 def slots_of_titles(model: ServedModel, name: str, titles: Sequence[Spans]) -> dict[str, Figure]:
