@@ -1,5 +1,6 @@
 """The cross-encoder from questions to a published teacher, on a tiny encoder."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -46,7 +47,7 @@ def base_of(shop: DemoShop) -> BaseModel:
     return tiny_base(" ".join(f"{product.title['en']} {product.title['zh']}" for product in shop.products))
 
 
-def alike(queries: list[str], passages: list[str]) -> tuple[Floats, Floats]:
+def alike(queries: Sequence[str], passages: Sequence[str]) -> tuple[Floats, Floats]:
     """Embeddings by which everything is as near as anything else, but for the order of the passages."""
     return np.ones((len(queries), 1), np.float32), np.linspace(1, 0, len(passages), dtype=np.float32)[:, None]
 
