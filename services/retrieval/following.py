@@ -46,7 +46,7 @@ class Follower:
         self._index = generation.index
         self.error = ""
         self.ready = caught_up
-        self._loaded = caught_up or generation.index.reads_record
+        self._loaded = caught_up
         self._catalog = catalog
         self._behind: dict[str, None] = {}  # touched by the writing thread alone
         self._loop = asyncio.get_running_loop()
@@ -83,7 +83,10 @@ class Follower:
             self._store(products, self.generation.encoder.products_sync(products), record)
 
     async def _load(self) -> None:
-        """Read what an earlier process has built into the index."""
+        """Read what an earlier process has built into the index, unless that is what it searches anyway."""
+        if self._index.reads_record:
+            self._loaded = True
+            return
         pages = await self._catalog.write(lambda record: record.rows(self.generation.stored))
 
         def put(_: CatalogRecord) -> bool:

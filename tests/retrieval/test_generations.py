@@ -135,6 +135,19 @@ async def test_another_model_is_served_and_gone_back_from_while_searches_and_wri
     assert set(back) == {*found, "gnome"}
 
 
+async def test_another_model_is_served_where_milvus_searches(store: Path, tmp_path: Path) -> None:
+    with running(*_flags(store, tmp_path, "--search", "milvus")) as server:
+        async with stub_of(server) as stub, _operator(server) as operator:
+            await stub.UpsertProducts(UpsertProductsRequest(products=PRODUCTS))
+            await _build(operator, "next")
+            await stub.DeleteProducts(DeleteProductsRequest(ids=["drill"]))
+            assert (await _until(operator, READY)).products == len(PRODUCTS) - 1
+            await _activate(operator, "next")
+            version, found = await _searched(stub)
+            assert (version, found[0]) == ("next", "kettle")
+            assert "drill" not in found
+
+
 async def test_what_was_built_outlives_a_kill_and_is_not_embedded_again(store: Path, tmp_path: Path) -> None:
     many = [product(f"p{number}", f"thing number {number}") for number in range(200)]
     with running(*_flags(store, tmp_path)) as server:

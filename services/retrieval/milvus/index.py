@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -217,9 +217,9 @@ class MilvusIndex:
 
     def _deep_enough(self, wanted: Wanted, find: Callable[[int], Retrieved]) -> Retrieved:
         """Return what is found by asking each channel for so many that enough are left after the collapse."""
-        depth = max(wanted.limit, DEPTH)
+        depth, start = max(wanted.limit, DEPTH), time.perf_counter()
         while True:
-            found = find(depth)
+            found = replace(find(depth), seconds={"milvus": time.perf_counter() - start})
             short = len(found.candidates.products.ids) < wanted.limit and wanted.wish.collapse_variants
             if not short or depth >= min(len(self), _MOST_FOUND):
                 return found

@@ -28,6 +28,7 @@ Scores = NDArray[np.float32]
 _GRAPH = {"M": 16, "efConstruction": 200}
 _EF = 200
 _SCANNED_AT_ONCE = 1000
+_SEARCH_SECONDS = 5.0
 _FIELDS = ("product", "embedding")
 # One process writes a record: its own writes are seen at once, and no search waits for the server's clock.
 _SEEN = "Session"
@@ -116,7 +117,7 @@ class MilvusSearch:
                 limit=limit,
                 output_fields=[*_FIELDS],
                 consistency_level=_SEEN,
-                timeout=REQUEST_SECONDS,
+                timeout=_SEARCH_SECONDS,
             )
         return self._hits([{"entity": row, "distance": 0.0} for row in rows])
 
@@ -137,7 +138,7 @@ class MilvusSearch:
                 filter=where,
                 output_fields=["count(*)"],
                 consistency_level=_SEEN,
-                timeout=REQUEST_SECONDS,
+                timeout=_SEARCH_SECONDS,
             )
         return int(rows[0]["count(*)"])
 
@@ -182,7 +183,7 @@ class MilvusSearch:
                 output_fields=[*told],
                 search_params={"metric_type": "IP", "params": params or {}},
                 consistency_level=_SEEN,
-                timeout=REQUEST_SECONDS,
+                timeout=_SEARCH_SECONDS,
             )
         return list(rows)
 
