@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from aisle.intent.v1.intent_pb2 import (
+    ClassifySentimentRequest,
+    ClassifySentimentResponse,
     LabelProbability,
     Understanding,
     UnderstandRequest,
@@ -43,6 +45,11 @@ class EchoService(IntentServiceServicer):
         label = request_id.current()
         seconds = LabelProbability(label=label, probability=min(1e6, deadline.remaining()))
         return UnderstandResponse(understanding=Understanding(intents=[seconds], language=request.query))
+
+    async def ClassifySentiment(
+        self, request: ClassifySentimentRequest, context: object
+    ) -> ClassifySentimentResponse:
+        raise NotFound("an echo judges no reviews")
 
 
 @asynccontextmanager
