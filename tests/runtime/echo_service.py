@@ -10,6 +10,8 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from aisle.intent.v1.intent_pb2 import (
+    ClassifySentimentRequest,
+    ClassifySentimentResponse,
     LabelProbability,
     Understanding,
     UnderstandRequest,
@@ -48,6 +50,11 @@ class EchoService(_Servicer):  # type: ignore[misc]
         label = request_id.current()
         seconds = LabelProbability(label=label, probability=min(1e6, deadline.remaining()))
         return UnderstandResponse(understanding=Understanding(intents=[seconds], language=request.query))
+
+    async def ClassifySentiment(
+        self, request: ClassifySentimentRequest, context: object
+    ) -> ClassifySentimentResponse:
+        raise NotFound("an echo judges no reviews")
 
 
 @asynccontextmanager
