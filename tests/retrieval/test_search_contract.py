@@ -9,13 +9,15 @@ import pytest
 
 from aisle.catalog.v1.matches_pb2 import Count, EmptyReason
 from aisle.catalog.v1.product_pb2 import Product
-from runtime.serving.errors import FailedPrecondition, InvalidArgument
+from runtime.serving.errors import FailedPrecondition, InvalidArgument, Unavailable
+from runtime.settings import StartupError
 from services.retrieval.answer import Retrieved
 from services.retrieval.filters.parsing import parse
 from services.retrieval.index import CatalogIndex
 from services.retrieval.milvus.index_maker import MilvusIndexes
 from services.retrieval.milvus.record import SearchedRecord
 from services.retrieval.milvus_client import Engine, LiteEngine, ServerEngine
+from services.retrieval.milvus_record import MilvusRecord
 from services.retrieval.record import StoredGeneration
 from services.retrieval.searching import SearchIndex
 from services.retrieval.selection import Selection
@@ -235,3 +237,20 @@ def test_what_milvus_cannot_do_is_refused_with_the_remedy(held: Held) -> None:
         pytest.skip("in process there are suggestions")
     with pytest.raises(FailedPrecondition, match="--search in-process"):
         held.index.suggester.suggest("bla")
+
+
+def test_what_milvus_does_not_answer_is_unavailable(held: Held) -> None:
+    if held.record is None:
+        pytest.skip("in process nothing else is asked")
+    dropped = held.record.create("dropped/1", DIMENSION)
+    index = MilvusIndexes(held.record).begin(dropped)
+    held.record.drop(dropped)
+    with pytest.raises(Unavailable, match="did not answer"):
+        index.search("shirt", EMBEDDINGS[0])
+
+
+def test_a_record_of_another_search_is_refused_with_the_remedy(held: Held) -> None:
+    if held.record is None:
+        pytest.skip("there is no record")
+    with pytest.raises(StartupError, match="another --search"):
+        MilvusRecord(held.record._client, held.record._engine).generations()
