@@ -27,34 +27,37 @@ class StoredEmbeddings:
     def __init__(self, folder: Path, identity: str, encode: Encode) -> None:
         self._folder, self._identity, self._encode = folder, identity, encode
 
-    def embed(self, name: str, texts: Sequence[str]) -> NDArray[np.float32]:
-        """float32 [texts, dimension], L2-normalised rows; `name` is what the progress bar says."""
-        path = self._folder / f"{self._key(texts)}.npy"
+    def embed(self, name: str, texts: Sequence[str], *, alone: bool = False) -> NDArray[np.float32]:
+        """float32 [texts, dimension], L2-normalised rows; `name` is what the progress bar says.
+
+        `alone` makes each by itself, as a search does: the scales of an int8 graph depend on the whole batch.
+        """
+        path = self._folder / f"{self._key(texts, alone)}.npy"
         if path.exists():
             stored: NDArray[np.float32] = np.load(path)
             return stored
-        embeddings = self._run(name, texts)
+        embeddings = self._run(name, texts, 1 if alone else _CHUNK)
         self._folder.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(".partial.npy")
         np.save(partial, embeddings)
         partial.replace(path)
         return embeddings
 
-    def _run(self, name: str, texts: Sequence[str]) -> NDArray[np.float32]:
+    def _run(self, name: str, texts: Sequence[str], chunk: int) -> NDArray[np.float32]:
         # Like lengths share batches: padding is what costs.
         order = sorted(range(len(texts)), key=lambda row: len(texts[row]))
         parts: list[NDArray[np.float32]] = []
         with tqdm(total=len(texts), desc=f"encoding {name}", unit="text") as bar:
-            for start in range(0, len(order), _CHUNK):
-                rows = order[start : start + _CHUNK]
+            for start in range(0, len(order), chunk):
+                rows = order[start : start + chunk]
                 parts.append(self._encode([texts[row] for row in rows]))
                 bar.update(len(rows))
         embeddings = np.empty((len(texts), parts[0].shape[1]), dtype=np.float32)
         embeddings[order] = np.concatenate(parts)
         return embeddings
 
-    def _key(self, texts: Sequence[str]) -> str:
-        whole = hashlib.sha256(self._identity.encode())
+    def _key(self, texts: Sequence[str], alone: bool) -> str:
+        whole = hashlib.sha256(f"{self._identity}{' alone' if alone else ''}".encode())
         for text in texts:
             whole.update(f"{len(text)} {text}".encode())
         return whole.hexdigest()[:32]

@@ -90,7 +90,8 @@ def put(
     products = embeddings.embed(f"{judged.name}: products", passages)
     index = _index(judged, products, feedback_weight)
     texts = [_as_searched(index, query.text) for query in judged.queries]
-    queries = embeddings.embed(f"{judged.name}: queries", [prefixes.query + text for text in texts])
+    asked = [prefixes.query + text for text in texts]
+    queries = embeddings.embed(f"{judged.name}: queries", asked, alone=True)
     return Searched(judged, index, texts, products, queries)
 
 
