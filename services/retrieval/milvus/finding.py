@@ -4,6 +4,7 @@ What is standardised is standardised over the whole catalogue, of which the stat
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from services.retrieval.milvus.statistics import CatalogStatistics
 from services.retrieval.popularity import popularity
 from services.retrieval.recommendation import fresh_channel
 from services.retrieval.values import Mask
+from services.retrieval.weighting import emphasis
 
 
 def by_meaning(
@@ -28,16 +30,16 @@ def by_meaning(
     wanted: Wanted,
     *,
     beside: Sequence[Channel],
+    naming: float,
 ) -> Retrieved:
     """Return the best by words and meaning, then others that meet the filter.
 
-    `lexical` and `beside` are channels of the found rows, `lexical` with its spread over the catalogue.
+    `lexical` and `beside` are channels of the found rows, `lexical` with its spread over the catalogue;
+    `naming` is the query's `naming_share`.
     """
     dense, spread = _dense(found, embedding, statistics)
-    weights = fusion.LEXICAL_WEIGHT
-    fused = _fed_back(
-        found, fusion.fuse(dense, lexical.scores, weights, (spread, lexical.spread)), statistics
-    )
+    weight = fusion.LEXICAL_WEIGHT * emphasis(lexical.spread.deviation if lexical.spread else 0.0, naming)
+    fused = _fed_back(found, fusion.fuse(dense, lexical.scores, weight, (spread, lexical.spread)), statistics)
     standardised = fusion.standardise(dense, spread)
     cuts = Cuts.of(lexical.scores, standardised, fused, wanted.limit)
     matching = cuts.matching(lexical.scores, standardised, fused)
@@ -45,7 +47,8 @@ def by_meaning(
     places = best_of(selected.kept, fused, wanted.limit)
     others = best_of(selected.others, fused, wanted.limit - places.size)
     pool = Pool(found.everything, fused, [lexical, Channel("dense", dense), *beside])
-    return found.answer(pool, np.concatenate([places, others]), wanted, selected)
+    answer = found.answer(pool, np.concatenate([places, others]), wanted, selected)
+    return replace(answer, lexical_weight=weight)
 
 
 def by_words(found: FoundRows, lexical: Channel, wanted: Wanted, beside: Sequence[Channel]) -> Retrieved:

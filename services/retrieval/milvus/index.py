@@ -30,6 +30,7 @@ from services.retrieval.milvus.statistics import CatalogStatistics
 from services.retrieval.record import RecordError
 from services.retrieval.selection import EVERYTHING, Selection
 from services.retrieval.text import passage
+from services.retrieval.weighting import naming_share
 from services.retrieval.words.query_words import QueryWords
 from services.retrieval.words.spelling import Correction
 
@@ -42,11 +43,15 @@ _FEWER_REVIEWS = 4  # popular products are asked for by numbers of reviews, each
 
 @dataclass(frozen=True)
 class QueryVector:
-    """A query's words as Milvus searches them, and the spread of their scores over the whole catalogue."""
+    """A query's words as Milvus searches them, and the spread of their scores over the whole catalogue.
+
+    `naming` is the share of them that are model numbers, as `weighting` tells.
+    """
 
     query: str
     vector: SparseVector
     spread: Spread
+    naming: float
 
 
 class NoSuggestions:
@@ -134,7 +139,8 @@ class MilvusIndex:
         synonyms = (term for phrase in heard for other in phrase.others for term in other)
         terms = list(dict.fromkeys([*analyse(query), *synonyms]))
         statistics = self._statistics.terms
-        return QueryVector(query, query_vector(terms, statistics), statistics.spread(terms))
+        naming = naming_share(analyse(query), statistics.documents_with, len(self))
+        return QueryVector(query, query_vector(terms, statistics), statistics.spread(terms), naming)
 
     def search(
         self,
@@ -238,7 +244,9 @@ class MilvusIndex:
         beside = self._collaborating.channels(wanted.history_ids, found.rows.ids())
         if embedding is None:
             return finding.by_words(found, lexical, wanted, beside)
-        return finding.by_meaning(found, lexical, embedding, self._statistics, wanted, beside=beside)
+        return finding.by_meaning(
+            found, lexical, embedding, self._statistics, wanted, beside=beside, naming=words.naming
+        )
 
     def _best(
         self, embedding: NDArray[np.float32] | None, words: QueryVector, wanted: Wanted, depth: int
