@@ -164,5 +164,6 @@ class Catalog:
 
     def _changed(self, ids: Iterable[str]) -> None:
         INDEX_ROWS.set(len(self.serving.index))
+        self.serving.index.suggester.refresh()
         if self.follower is not None:
             self.follower.lag(ids)

@@ -23,6 +23,9 @@ class Suggests(Protocol):
     def prepare(self) -> object:
         """Begin what the first suggestion needs, beside searches."""
 
+    def refresh(self) -> None:
+        """Follow what was written, beside searches."""
+
     def suggest(self, prefix: str, limit: int = ..., language: str = "") -> list[Suggestion]:
         """Return at most `limit` suggestions, best first; raises FailedPrecondition where there are none."""
 

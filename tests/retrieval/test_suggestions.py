@@ -126,6 +126,17 @@ def test_past_queries_are_offered_while_all_their_words_are_held() -> None:
     assert index.suggester.suggest("galaxy case b")[0].kind == SuggestionKind.SUGGESTION_KIND_QUERY
 
 
+def test_a_catalogue_indexed_while_it_was_empty_is_indexed_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(suggesting, "_AT_ONCE", 1)
+    index = CatalogIndex(DIMENSION)
+    index.suggester.prepare().result()
+    assert _texts(index, "wallet") == []
+    index.upsert(PRODUCTS, unit_rows(len(PRODUCTS)))
+    index.suggester.refresh()
+    index.suggester.close()
+    assert "galaxy s7 wallet" in _texts(index, "wallet")
+
+
 def test_an_empty_catalogue_suggests_nothing() -> None:
     assert _texts(CatalogIndex(DIMENSION), "a") == []
 

@@ -60,6 +60,9 @@ class NoSuggestions:
     def prepare(self) -> None:
         """There is nothing to prepare."""
 
+    def refresh(self) -> None:
+        """There is nothing to follow."""
+
     def suggest(self, prefix: str, limit: int = 0, language: str = "") -> list[Suggestion]:
         """Raise FailedPrecondition with the remedy."""
         raise FailedPrecondition("suggestions need --search in-process: with --search milvus there are none")

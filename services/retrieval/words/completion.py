@@ -107,7 +107,7 @@ class Completer:
     def _near(self, word: str) -> Ranks:
         if len(word) < _FUZZY_FROM or not word.isalpha():
             return _NO_RANKS
-        known = next(end for end in range(len(word), -1, -1) if self._begins(word[:end]))
+        known = next((end for end in range(len(word), 0, -1) if self._begins(word[:end])), 0)
         slices = [self._slice(each) for each in _one_edit(word, known) if self._begins(each)]
         return np.concatenate(slices) if slices else _NO_RANKS
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TypeGuard
 
 import numpy as np
 
@@ -68,6 +69,12 @@ class Suggester:
             self._building = self._builder.submit(self._build)
         return self._building
 
+    def refresh(self) -> None:
+        """Begin to index what changed, unless that was done a moment ago; no caller has to wait for it then."""
+        with self._lock:
+            if not self._serves(self._snapshot) or self._may_build(self._snapshot):
+                self.prepare()
+
     def suggest(self, prefix: str, limit: int = DEFAULT_LIMIT, language: str = "") -> list[Suggestion]:
         """Return at most `limit` suggestions, best first; language: "zh", "en" or "" for both.
 
@@ -100,15 +107,21 @@ class Suggester:
             snapshot, few = self._snapshot, len(self._table) <= _AT_ONCE
             if few and (snapshot is None or snapshot.state != self._table.state):
                 self._build()
-            elif snapshot is None:
+            elif not self._serves(snapshot):
                 self.prepare()
                 raise Unavailable("the phrases are being indexed for the first time", _FIRST_SECONDS)
-            elif snapshot.state != self._table.state and self._may_build(snapshot):
+            elif self._may_build(snapshot):
                 self.prepare()
             assert self._snapshot is not None
             return self._snapshot
 
+    def _serves(self, snapshot: _Snapshot | None) -> TypeGuard[_Snapshot]:
+        """Tell whether a snapshot may answer until the next: not when it was made of an empty catalogue."""
+        return snapshot is not None and (bool(snapshot.keys) or snapshot.state == self._table.state)
+
     def _may_build(self, snapshot: _Snapshot) -> bool:
+        if snapshot.state == self._table.state:
+            return False
         idle = self._building is None or self._building.done()
         rest = max(_REBUILD_SECONDS, _REST * snapshot.took)
         return idle and time.monotonic() - snapshot.built_at > rest
