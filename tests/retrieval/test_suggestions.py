@@ -130,11 +130,11 @@ def test_a_catalogue_indexed_while_it_was_empty_is_indexed_again(monkeypatch: py
     monkeypatch.setattr(suggesting, "_AT_ONCE", 1)
     index = CatalogIndex(DIMENSION)
     index.suggester.prepare().result()
-    assert _texts(index, "wallet") == []
+    assert _texts(index, "galaxy") == []
     index.upsert(PRODUCTS, unit_rows(len(PRODUCTS)))
     index.suggester.refresh()
     index.suggester.close()
-    assert "galaxy s7 wallet" in _texts(index, "wallet")
+    assert any(text.lower().startswith("galaxy") for text in _texts(index, "galaxy"))
 
 
 def test_an_empty_catalogue_suggests_nothing() -> None:

@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 
 from aisle.catalog.v1.product_pb2 import Product
 from aisle.catalog.v1.serving_pb2 import ModelVersion
-from aisle.catalog.v1.words_pb2 import Suggestion
 from runtime.observability.logs import get_logger
-from runtime.serving.errors import FailedPrecondition, Unavailable
+from runtime.serving.errors import Unavailable
 from services.retrieval.analyser import analyse
 from services.retrieval.answer import Channel, Retrieved
 from services.retrieval.collaborative import CollaborativeModel
@@ -22,6 +21,7 @@ from services.retrieval.matching import DEPTH
 from services.retrieval.milvus import finding
 from services.retrieval.milvus.collaborating import Collaborating
 from services.retrieval.milvus.expressions import BUYABLE, all_of, but, fact
+from services.retrieval.milvus.no_suggestions import NoSuggestions
 from services.retrieval.milvus.pool import FoundRows, Wanted
 from services.retrieval.milvus.schema import Schema
 from services.retrieval.milvus.search import Hits, MilvusSearch
@@ -52,20 +52,6 @@ class QueryVector:
     vector: SparseVector
     spread: Spread
     naming: float
-
-
-class NoSuggestions:
-    """What a catalogue that this process does not hold has to suggest."""
-
-    def prepare(self) -> None:
-        """There is nothing to prepare."""
-
-    def refresh(self) -> None:
-        """There is nothing to follow."""
-
-    def suggest(self, prefix: str, limit: int = 0, language: str = "") -> list[Suggestion]:
-        """Raise FailedPrecondition with the remedy."""
-        raise FailedPrecondition("suggestions need --search in-process: with --search milvus there are none")
 
 
 class MilvusIndex:

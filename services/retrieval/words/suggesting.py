@@ -70,7 +70,7 @@ class Suggester:
         return self._building
 
     def refresh(self) -> None:
-        """Begin to index what changed, unless that was done a moment ago; no caller has to wait for it then."""
+        """Begin to index what changed, unless that was done a moment ago: so no caller waits for it."""
         with self._lock:
             if not self._serves(self._snapshot) or self._may_build(self._snapshot):
                 self.prepare()
