@@ -55,6 +55,7 @@ def suggestion_figures(data: Path | None) -> dict[str, Figure]:
 def _index(products: Sequence[Product], past: Mapping[str, int]) -> CatalogIndex:
     index = CatalogIndex(1, words=QueryWords(past_queries=past))
     index.upsert(products, np.zeros((len(products), 1), np.float32))
+    index.suggester.prepare().result()
     return index
 
 
