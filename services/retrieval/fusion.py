@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 Scores = NDArray[np.float32]
 Rows = NDArray[np.intp]
 
-# Of words whose BM25 scores deviate by one and that name no product; `weighting` adapts it to each query.
-# With the weight of feedback it is the best of a grid on 400 validation queries of the demo shop.
-LEXICAL_WEIGHT = 0.3
+# Of words whose BM25 scores deviate by one and that name no product; `weighting` adapts it to each query. The
+# least of a grid on 446 validation queries of the demo shop that is within a standard error of the best, for
+# words are blind where shop and query differ in language: nDCG@10 .900, of .25 .901, of .3 .900, of .15 .898.
+LEXICAL_WEIGHT = 0.2
 POPULAR_WEIGHT = 0.3
 
 _SAMPLE_STEP = 32
