@@ -49,7 +49,9 @@ class System:
 def _ours(launch: Launch) -> list[str]:
     metrics = str(launch.spare_ports[0])
     flags = ["--host", "127.0.0.1", "--port", str(launch.port), "--metrics-port", metrics]
-    return ["-m", "services.intent", *flags, "--models", str(launch.models), "--provider", "cpu"]
+    # Every query is read by the model: the peers remember none.
+    flags += ["--provider", "cpu", "--remembered-queries", "0"]
+    return ["-m", "services.intent", *flags, "--models", str(launch.models)]
 
 
 def _plain(_: Launch) -> list[str]:
