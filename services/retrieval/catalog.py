@@ -119,6 +119,10 @@ class Catalog:
         if self._snapshots is not None:
             self._snapshots.note(ids)
 
+    def _applied(self, ids: Sequence[str]) -> None:
+        if self._snapshots is not None:
+            self._snapshots.applied(ids)
+
     async def _embed(self, serving: Generation, products: Sequence[Product]) -> Embeddings:
         """Return the embeddings of products, float32 [n, dimension].
 
@@ -151,6 +155,7 @@ class Catalog:
         self._note([product.id for product in products])
         record.upsert(made_for.stored, products, embeddings)
         made_for.index.upsert(products, embeddings)
+        self._applied([product.id for product in products])
         self._changed([product.id for product in products])
         return True
 
@@ -159,6 +164,7 @@ class Catalog:
         known = len(self.serving.index.get(dict.fromkeys(ids)))
         record.delete(self.serving.stored, ids)
         self.serving.index.delete(ids)
+        self._applied(ids)
         self._changed(ids)
         return known
 

@@ -41,6 +41,7 @@ class SnapshotKeeper:
         self._folder = folder
         self._journal: Journal | None = None
         self._changed = 0
+        self._doubtful: set[str] = set()  # noted, and not known to be alike in record and index
         self._changed_at = time.monotonic()
         self._failed = False
 
@@ -70,8 +71,16 @@ class SnapshotKeeper:
         self._changed += len(ids)
         self._failed = False
         self._changed_at = time.monotonic()
+        self._doubtful.update(ids)
         if self._journal is not None:
             self._journal.note(ids)
+
+    def applied(self, ids: Sequence[str]) -> None:
+        """Tell that what was noted of `ids` is in the record and in the index.
+
+        A write that the record did not confirm may still be there: it is read again at the next start.
+        """
+        self._doubtful.difference_update(ids)
 
     def due(self) -> bool:
         """Return whether enough has changed, and nothing for some seconds, to take another snapshot."""
@@ -94,25 +103,28 @@ class SnapshotKeeper:
         if index.building or not (self._changed or self._journal is None):
             return
         token, start, changed = uuid4().hex, time.monotonic(), self._changed
+        journal: Journal | None = None
         try:
+            journal = self._begin(token)
             file.write(self._folder / _SNAPSHOT, _header(stored) | {"token": token}, index.held, stop)
             record.mark(stored, token)
-            self._follow(token)
         except SnapshotGivenUp:
+            _drop(journal)
             return
         except (OSError, RecordError):
+            _drop(journal)
             self._failed = True
             logger.exception("snapshot_failed", remedy="see that the folder has room and can be written")
             return
+        _drop(self._journal)
+        self._journal = journal
         self._changed -= changed
         seconds = round(time.monotonic() - start, 3)
         logger.info("snapshot_taken", products=len(index), changed=changed, seconds=seconds)
 
     def discard(self) -> None:
         """Delete the snapshot: it is of another generation, or of no use."""
-        if self._journal is not None:
-            self._journal.close()
-            self._journal = None
+        self.close()
         for path in [self._folder / _SNAPSHOT, *self._folder.glob(_JOURNALS.format("*"))]:
             path.unlink(missing_ok=True)
         self._changed += 1
@@ -142,14 +154,21 @@ class SnapshotKeeper:
         self._changed = len(changed)
         return index, token
 
-    def _follow(self, token: str) -> None:
-        old, self._journal = self._journal, Journal(self._folder / _JOURNALS.format(token))
-        if old is not None:
-            old.close()
-            old.path.unlink()
+    def _begin(self, token: str) -> Journal:
+        """Return the journal of the next snapshot, which names what may differ already."""
+        journal = Journal(self._folder / _JOURNALS.format(token))
+        if self._doubtful:
+            journal.note(sorted(self._doubtful))
+        return journal
 
     def _note_opening(self, source: str) -> None:
         INDEX_OPENED.labels(source).inc()
+
+
+def _drop(journal: Journal | None) -> None:
+    if journal is not None:
+        journal.close()
+        journal.path.unlink()
 
 
 def _catch_up(
