@@ -3,7 +3,7 @@
 import argparse
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from services.retrieval.text import passage
 from training.demo_shop import load
 from training.evaluate.embeddings import EmbeddingCache
 from training.evaluate.figures import Figure
-from training.evaluate.recommend import amazon, shop
+from training.evaluate.recommend import amazon, shop, titled
 from training.evaluate.recommend.report import flat, table
 from training.evaluate.recommend.sets import PUBLISHED, find_sets, missing
 from training.evaluate.report import write
@@ -48,6 +48,7 @@ def _evaluate(options: argparse.Namespace, console: Console) -> int:
     measured, settings = _demo_shop(options, console)
     for path in found.values():
         measured |= amazon.evaluate(path, options.runs, amazon.RECIPE)
+    measured |= _titled(options, console, settings)
     if not measured:
         raise StartupError("there is nothing to evaluate; name a folder of sets with --data")
     published = {name: PUBLISHED[name] for name in found if name in PUBLISHED}
@@ -57,9 +58,7 @@ def _evaluate(options: argparse.Namespace, console: Console) -> int:
     return 0
 
 
-def _demo_shop(
-    options: argparse.Namespace, console: Console
-) -> tuple[dict[str, Figure], Mapping[str, object]]:
+def _demo_shop(options: argparse.Namespace, console: Console) -> tuple[dict[str, Figure], dict[str, object]]:
     """Return the demo shop's figures by the published models and what they were; nothing without them."""
     store = ModelStore(options.models)
     absent = [name for name in (RETRIEVER, MODEL) if store.current(name) is None]
@@ -69,11 +68,8 @@ def _demo_shop(
         )
         console.print(f"demo_shop is passed over: {reason}; `make models`", soft_wrap=True)
         return {}, {}
-    settings = InferenceSettings(models=options.models, threads=options.threads)
-    shop_data, retriever = load(options.shop), TextModel.open(store, RETRIEVER, settings)
-    prefix = retriever.manifest.passage_prefix
-    cache = EmbeddingCache(options.cache, retriever)
-    embeddings = cache.embed("demo_shop", [prefix + passage(each) for each in shop_data.products])
+    settings, shop_data = _inference(options), load(options.shop)
+    embeddings = _encode(options)("demo_shop", [passage(each) for each in shop_data.products])
     index = CatalogIndex(embeddings.shape[1], collaborative=CollaborativeModel.open(store, settings))
     index.upsert(shop_data.products, embeddings)
     products = len(shop_data.products)
@@ -84,6 +80,34 @@ def _demo_shop(
         "weights": dict(WEIGHTS),
         "weights_best_on_validation": dict(best),
     }
+
+
+def _titled(options: argparse.Namespace, console: Console, settings: dict[str, object]) -> dict[str, Figure]:
+    """Return the figures of the sets with texts, told in `settings` too; nothing without a retriever."""
+    found = titled.find_titled(options.data)
+    for sentence in titled.missing_titled(found, options.data):
+        console.print(sentence, soft_wrap=True)
+    if found and ModelStore(options.models).current(RETRIEVER) is None:
+        names = ", ".join(found)
+        console.print(f"{names}: passed over, {options.models} holds no {RETRIEVER}; `make models`")
+        return {}
+    measured: dict[str, Figure] = {}
+    for name, start in found.items():
+        figures, weight = titled.evaluate(start, options.runs, _encode(options), titled.RECIPE)
+        measured |= figures
+        settings[f"{name}/weight_of_history"] = weight
+    return measured
+
+
+def _inference(options: argparse.Namespace) -> InferenceSettings:
+    return InferenceSettings(models=options.models, threads=options.threads)
+
+
+def _encode(options: argparse.Namespace) -> titled.Encode:
+    """Return what embeds passages by the published retriever and keeps it: name, texts → float32 [n, dim]."""
+    retriever = TextModel.open(ModelStore(options.models), RETRIEVER, _inference(options))
+    cache, prefix = EmbeddingCache(options.cache, retriever), retriever.manifest.passage_prefix
+    return lambda name, texts: cache.embed(name, [prefix + text for text in texts])
 
 
 def _settings(options: argparse.Namespace) -> dict[str, object]:
@@ -103,7 +127,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         "on the demo shop's held-out users.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument("--data", type=Path, help="folder that holds amazon_s3rec/*.txt")
+    parser.add_argument("--data", type=Path, help="folder that holds amazon_s3rec and amazon_minionerec")
     parser.add_argument("--shop", type=Path, default=Path("data/demo_shop"), help="the generated demo shop")
     parser.add_argument("--models", type=Path, default=Path("models"), help="model store")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of trained weights and logs")

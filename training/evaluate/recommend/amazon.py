@@ -3,17 +3,14 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import torch
-
 from training.evaluate.figures import Figure
 from training.evaluate.recommend.figures import figures_of
-from training.recipe import fingerprint
+from training.evaluate.recommend.fitted import fitted
 from training.sequence.baselines import co_occurrence, popularity
-from training.sequence.fit import fit, scorer, untrained
-from training.sequence.model import SASRec
+from training.sequence.fit import scorer
 from training.sequence.protocol import Score, rank
 from training.sequence.recipe import Recipe
-from training.sequence.sequences import Sequences, Split, leave_one_out, read_sequences
+from training.sequence.sequences import leave_one_out, read_sequences
 
 RECIPE = Recipe()
 SASREC = "sasrec"
@@ -27,7 +24,7 @@ def evaluate(path: Path, runs: Path, recipe: Recipe) -> dict[str, Figure]:
     """
     sequences = read_sequences(path)
     split, items = leave_one_out(sequences), len(sequences.ids)
-    model = _model(path, sequences, split, recipe, runs)
+    model = fitted(path.stem, split.train, split.validation, items, recipe, data=[path], runs=runs)
     scores: dict[str, Callable[[], Score]] = {
         "popularity": lambda: popularity(split.train, items),
         "co-occurrence": lambda: co_occurrence(split.train, items),
@@ -37,25 +34,3 @@ def evaluate(path: Path, runs: Path, recipe: Recipe) -> dict[str, Figure]:
     for name, score in scores.items():
         measured |= figures_of(f"{path.stem}/{name}", rank(score(), split.test))
     return measured
-
-
-def _model(path: Path, sequences: Sequences, split: Split, recipe: Recipe, runs: Path) -> SASRec:
-    ingredients, name = recipe.ingredients(path), f"recommend-{path.stem}"
-    kept = runs / name / f"{fingerprint(ingredients)}.pt"
-    if kept.exists():
-        model = untrained(len(sequences.ids), recipe)
-        model.load_state_dict(torch.load(kept, weights_only=True))
-        return model.eval()
-    model, _ = fit(
-        split.train,
-        split.validation,
-        len(sequences.ids),
-        recipe,
-        name=name,
-        ingredients=ingredients,
-        runs=runs,
-    )
-    partial = kept.with_suffix(".partial")
-    torch.save(model.state_dict(), partial)
-    partial.replace(kept)
-    return model
