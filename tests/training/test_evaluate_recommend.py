@@ -10,6 +10,7 @@ import pytest
 from services.retrieval.index import CatalogIndex
 from tests.retrieval.builders import DIMENSION, product, towards
 from tests.training.test_sequence import RECIPE, markov
+from training.evaluate.recommend import __main__ as command
 from training.evaluate.recommend import amazon
 from training.evaluate.recommend.__main__ import main
 from training.evaluate.recommend.figures import figures_of_ranks
@@ -55,16 +56,21 @@ def test_command_writes_what_it_prints(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(amazon, "RECIPE", replace(RECIPE, epochs=1))
+    monkeypatch.setattr(command, "installed", lambda: None)
     out, nowhere = tmp_path / "out.json", str(tmp_path / "nowhere")
     options = ["--models", nowhere, "--shop", nowhere, "--runs", str(tmp_path / "runs"), "--threads", "1"]
     assert main(["--data", str(data), "--out", str(out), *options]) == 0
     printed, record = capsys.readouterr().out, json.loads(out.read_text(encoding="utf-8"))
-    assert "demo_shop is passed over" in printed and "Beauty is passed over" in printed
+    for name in ("demo_shop", "Beauty", "Office_Products", "complete_journey"):
+        assert f"{name} is passed over" in printed
     assert f"{record['figures']['Ring/sasrec/hr@10']:.4f}" in printed
     assert {"commit", "machine", "settings", "intervals"} <= record.keys()
 
 
-def test_nothing_to_evaluate_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_nothing_to_evaluate_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(command, "installed", lambda: None)
     nowhere = str(tmp_path / "nowhere")
     assert main(["--data", nowhere, "--models", nowhere, "--shop", nowhere]) == 2
     assert "nothing to evaluate" in capsys.readouterr().err

@@ -22,6 +22,8 @@ from training.demo_shop import load
 from training.evaluate.embeddings import EmbeddingCache
 from training.evaluate.figures import Figure
 from training.evaluate.recommend import amazon, shop, titled
+from training.evaluate.recommend.baskets import evaluation as baskets
+from training.evaluate.recommend.baskets.purchases import PACKAGE, PINNED, installed
 from training.evaluate.recommend.report import flat, table
 from training.evaluate.recommend.sets import PUBLISHED, find_sets, missing
 from training.evaluate.report import write
@@ -49,6 +51,7 @@ def _evaluate(options: argparse.Namespace, console: Console) -> int:
     for path in found.values():
         measured |= amazon.evaluate(path, options.runs, amazon.RECIPE)
     measured |= _titled(options, console, settings)
+    measured |= _baskets(console, settings)
     if not measured:
         raise StartupError("there is nothing to evaluate; name a folder of sets with --data")
     published = {name: PUBLISHED[name] for name in found if name in PUBLISHED}
@@ -96,6 +99,16 @@ def _titled(options: argparse.Namespace, console: Console, settings: dict[str, o
         figures, weight = titled.evaluate(start, options.runs, _encode(options), titled.RECIPE)
         measured |= figures
         settings[f"{name}/weight_of_history"] = weight
+    return measured
+
+
+def _baskets(console: Console, settings: dict[str, object]) -> dict[str, Figure]:
+    path = installed()
+    if path is None:
+        console.print(f"{baskets.NAME} is passed over: {PACKAGE} is not installed; pip install {PINNED}")
+        return {}
+    measured, chosen = baskets.evaluate(path)
+    settings |= chosen
     return measured
 
 

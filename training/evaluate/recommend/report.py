@@ -8,7 +8,7 @@ from training.evaluate.figures import Figure
 
 Quoted = Mapping[str, Mapping[str, Mapping[str, float]]]  # set → model → measure → value
 
-_SHOWN = ("hr@5", "hr@10", "ndcg@10", "hr@10_new", "ndcg@10_new")
+_SHOWN = ("hr@5", "hr@10", "ndcg@10", "hr@10_new", "ndcg@10_new", "recall@20")
 _CAPTION = "every item is ranked; _new: but for those of the user's history, as published"
 
 
