@@ -26,7 +26,7 @@ from training.evaluate.recommend.baskets import evaluation as baskets
 from training.evaluate.recommend.baskets.purchases import PACKAGE, PINNED, installed
 from training.evaluate.recommend.report import flat, table
 from training.evaluate.recommend.sets import PUBLISHED, find_sets, missing
-from training.evaluate.report import write
+from training.evaluate.report import report_console, write
 from training.sequence.shop import questions
 
 RETRIEVER = "retriever"
@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return 0, or 2 with a sentence on stderr when nothing can be evaluated."""
     options = _parse(argv)
     try:
-        return _evaluate(options, Console())
+        return _evaluate(options, report_console())
     except (StartupError, ValueError) as error:
         print(error, file=sys.stderr)
         return 2
