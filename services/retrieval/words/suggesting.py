@@ -4,7 +4,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TypeGuard
 
@@ -12,6 +12,7 @@ import numpy as np
 
 from aisle.catalog.v1.words_pb2 import Span, Suggestion, SuggestionKind
 from runtime.serving.errors import Unavailable
+from runtime.threads import Threads
 from services.retrieval.analyser import analyse, fold
 from services.retrieval.words.completion import Completer, Completion
 from services.retrieval.words.phrases import Key, Phrase, PhraseTable
@@ -58,7 +59,7 @@ class Suggester:
     ) -> None:
         self._table, self._read, self._documents = table, read, documents
         self._past = dict(past or {})
-        self._builder = ThreadPoolExecutor(1, thread_name_prefix="suggestions")
+        self._builder = Threads(1, thread_name_prefix="suggestions")
         self._building: Future[None] | None = None
         self._lock = threading.Lock()
         self._snapshot: _Snapshot | None = None
