@@ -32,7 +32,12 @@ class Spread:
     @classmethod
     def of(cls, scores: Scores) -> "Spread":
         """Return the spread of the scores of all products."""
-        return cls(float(scores.mean()), float(scores.std())) if scores.size else cls(0.0, 0.0)
+        if not scores.size:
+            return cls(0.0, 0.0)
+        mean = scores.mean()
+        apart = scores - mean  # what `std` does, which finds the mean anew
+        np.square(apart, out=apart)
+        return cls(float(mean), float(np.sqrt(apart.mean())))
 
 
 def standardise(scores: Scores, spread: Spread | None = None) -> Scores:
