@@ -87,7 +87,7 @@ class CatalogRows:
     def fill(self, columns: ProductColumns, rows: Rows) -> None:
         """Write the columns of `rows` into an empty message."""
         if rows.size:
-            columns.ids.extend([self._ids[row] for row in rows.tolist()])
+            columns.ids.extend(map(self._ids.__getitem__, rows.tolist()))
             self.columns.fill(columns, rows)
 
     def embedding_of(self, product: Product) -> NDArray[np.float32] | None:
