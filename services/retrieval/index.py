@@ -27,7 +27,7 @@ from services.retrieval.values import Mask
 from services.retrieval.vectors import EXACT_ROWS, VectorIndex
 from services.retrieval.weighting import emphasis, naming_share
 from services.retrieval.words.matching import word_scores
-from services.retrieval.words.phrases import PhraseTable
+from services.retrieval.words.phrase_table import PhraseTable
 from services.retrieval.words.query_words import QueryWords
 from services.retrieval.words.spelling import Correction, Speller
 from services.retrieval.words.suggesting import Suggester
@@ -128,7 +128,7 @@ class CatalogIndex:
                 self._rows.put(change, embedding)
                 if change.renamed:
                     self.vocabulary.put(product)
-                    self._phrases.put(product)
+                    self._phrases.put(product, change.held)
                 self._state += 1
 
     def delete(self, ids: Iterable[str]) -> int:
@@ -286,6 +286,6 @@ class CatalogIndex:
         with self._lock.write():
             self._rows.remove(removal)
             self.vocabulary.remove(product_id)
-            self._phrases.remove(product_id)
+            self._phrases.remove(removal.product)
             self._state += 1
         return True
