@@ -127,7 +127,7 @@ class CatalogIndex:
             with self._lock.write():
                 self._rows.put(change, embedding)
                 if change.renamed:
-                    self.vocabulary.put(product)
+                    self.vocabulary.put(product, change.held)
                     self._phrases.put(product, change.held)
                 self._state += 1
 
@@ -285,7 +285,7 @@ class CatalogIndex:
         removal = self._rows.removal(row)
         with self._lock.write():
             self._rows.remove(removal)
-            self.vocabulary.remove(product_id)
+            self.vocabulary.remove(removal.product)
             self._phrases.remove(removal.product)
             self._state += 1
         return True

@@ -4,6 +4,7 @@ import asyncio
 from contextlib import ExitStack
 from typing import Any
 
+from runtime import heap
 from runtime.inference.manifest import Manifest
 from runtime.observability.logs import get_logger
 from runtime.settings import StartupError
@@ -69,6 +70,7 @@ def _open(
         others = [each for each in record.generations() if each != stored]
         catalog = Catalog(record, generation, settings.search_threads, snapshots)
         undo.pop_all()
+    heap.give_back()  # reading took more than what is kept
     return catalog, others, indexes
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aisle.catalog.v1.words_pb2 import Span, Suggestion, SuggestionKind
+from runtime import heap
 from runtime.serving.errors import Unavailable
 from runtime.threads import Threads
 from services.retrieval.analyser import analyse
@@ -71,7 +72,7 @@ class Suggester:
     def prepare(self) -> Future[None]:
         """Begin to index the phrases beside searches, unless that goes on; return when it is done."""
         if self._building is None or self._building.done():
-            self._building = self._builder.submit(self._build)
+            self._building = self._builder.submit(self._build_beside)
         return self._building
 
     def refresh(self) -> None:
@@ -136,6 +137,10 @@ class Suggester:
         idle = self._building is None or self._building.done()
         rest = max(_REBUILD_SECONDS, _REST * snapshot.took)
         return idle and time.monotonic() - snapshot.built_at > rest
+
+    def _build_beside(self) -> None:
+        self._build()
+        heap.give_back()
 
     def _build(self) -> None:
         state, start = self._table.state, time.monotonic()
