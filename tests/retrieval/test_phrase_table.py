@@ -11,8 +11,8 @@ from aisle.catalog.v1.product_pb2 import Product
 from aisle.catalog.v1.words_pb2 import SuggestionKind
 from services.retrieval.words import phrase_table
 from services.retrieval.words.packed_texts import PackedTexts
-from services.retrieval.words.phrase_table import PhraseTable
-from services.retrieval.words.phrases import Key, folded, phrases_of
+from services.retrieval.words.phrase_table import PhraseTable, said
+from services.retrieval.words.phrases import Key, Phrase, folded, phrases_of
 from tests.retrieval.builders import product
 
 TITLES = ["Red Tee", "RED  tee", "ｒｅｄ tee", "红色T恤", "紅色t恤", "Blue mug, large", "!!", ""]
@@ -29,6 +29,10 @@ PRODUCTS = st.builds(
 CHANGES = st.lists(st.one_of(PRODUCTS, st.integers(0, 5)), max_size=30)
 
 
+def _key(phrase: Phrase) -> Key:
+    return folded(phrase.text), phrase.kind
+
+
 class Plain:
     """The same with a mapping of phrases, and the products as they are."""
 
@@ -40,17 +44,17 @@ class Plain:
         self.remove(put.id)
         self.products[put.id] = put
         for phrase in phrases_of(put):
-            self.texts.setdefault(phrase.key, phrase.text)
+            self.texts.setdefault(_key(phrase), phrase.text)
 
     def remove(self, product_id: str) -> None:
         self.products.pop(product_id, None)
-        held = {phrase.key for each in self.products.values() for phrase in phrases_of(each)}
+        held = {_key(phrase) for each in self.products.values() for phrase in phrases_of(each)}
         self.texts = {key: text for key, text in self.texts.items() if key in held}
 
     def counted(self) -> dict[Key, tuple[str, int, float]]:
         found: dict[Key, tuple[str, int, float]] = {}
         for each in self.products.values():
-            for key in {phrase.key for phrase in phrases_of(each)}:
+            for key in {_key(phrase) for phrase in phrases_of(each)}:
                 _, products, popularity = found.get(key, ("", 0, 0.0))
                 popularity = popularity + math.log1p(each.review_count)
                 found[key] = self.texts[key], products + 1, popularity
@@ -61,10 +65,11 @@ def _changed(changes: list[Product | int]) -> tuple[PhraseTable, Plain]:
     table, plain = PhraseTable(), Plain()
     for change in changes:
         if isinstance(change, Product):
-            table.put(change, plain.products.get(change.id))
+            held = plain.products.get(change.id)
+            table.put(said(change), said(held) if held is not None else None)
             plain.put(change)
         elif held := plain.products.get(f"p{change}"):
-            table.remove(held)
+            table.remove(said(held))
             plain.remove(held.id)
     return table, plain
 
@@ -111,10 +116,10 @@ def test_what_is_offered_is_every_phrase_but_queries_of_few_products(
 
 def test_removing_what_was_not_put_so_is_refused() -> None:
     table = PhraseTable()
-    table.put(product("a", "Red tee"))
-    with pytest.raises(KeyError, match="'a' was put with other phrases"):
-        table.remove(product("a", "Blue mug"))
-    table.remove(product("a", "Red tee"))
+    table.put(said(product("a", "Red tee")))
+    with pytest.raises(KeyError, match="no product was put that says this"):
+        table.remove(said(product("a", "Blue mug")))
+    table.remove(said(product("a", "Red tee")))
     assert not len(table)
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from aisle.catalog.v1.product_pb2 import Product
 from aisle.catalog.v1.words_pb2 import SuggestionKind
-from services.retrieval.words.phrases import Key, Phrase, phrases_of
+from services.retrieval.words.phrases import Key, Phrase, folded, phrases_of
 
 _LEAST_FRESH = 4_096
 _FRESH_SHARE = 16  # one in so many phrases may be new before they are sorted in
@@ -48,6 +48,16 @@ class Counted:
     popularity: float
 
 
+@dataclass(frozen=True, slots=True)
+class Said:
+    """The phrases of a product, of those spelt alike the first, with the hashes of their keys, and how
+    popular it is."""
+
+    hashes: list[int]
+    phrases: list[Phrase]
+    popularity: float
+
+
 class PhraseTable:
     """The phrases of all products. Not thread-safe but for `get`: changes and reads must not overlap.
 
@@ -71,26 +81,27 @@ class PhraseTable:
         """Return what may be suggested: the queries that at least `least` products hold, and all others."""
         return self._columns.offered(least)
 
-    def put(self, product: Product, replaced: Product | None = None) -> None:
-        """Add the phrases of a product, in place of those that it had as `replaced`."""
+    def put(self, said: Said, replaced: Said | None = None) -> None:
+        """Add what a product says, in place of what it said before."""
         if replaced is not None:
             self.remove(replaced)
-        columns, said = self._columns, _said(product)
-        popularity = _popularity(product)
-        for (hashed, phrase), known in zip(said.items(), columns.slots_of(list(said)), strict=True):
+        columns = self._columns
+        for hashed, phrase, known in zip(
+            said.hashes, said.phrases, columns.slots_of(said.hashes), strict=True
+        ):
             there = known != _NOWHERE and (columns.products[known] or columns.text(known) == phrase.text)
-            columns.count(known if there else columns.append(hashed, phrase), 1, popularity)
+            columns.count(known if there else columns.append(hashed, phrase), 1, said.popularity)
         self.state += 1
         self._tidy()
 
-    def remove(self, product: Product) -> None:
-        """Remove the phrases of a product. Raises KeyError when it was not put as it is."""
-        columns, popularity = self._columns, _popularity(product)
-        slots = columns.slots_of(list(_said(product)))
+    def remove(self, said: Said) -> None:
+        """Remove what a product says. Raises KeyError when none said it."""
+        columns = self._columns
+        slots = columns.slots_of(said.hashes)
         if not all(slot != _NOWHERE and columns.products[slot] for slot in slots):
-            raise KeyError(f"product {product.id!r} was put with other phrases")
+            raise KeyError("no product was put that says this")
         for slot in slots:
-            columns.count(slot, -1, -popularity)
+            columns.count(slot, -1, -said.popularity)
         self.state += 1
         self._tidy()
 
@@ -217,20 +228,19 @@ def _gathered(texts: NDArray[np.uint8], starts: NDArray[np.int64], lengths: NDAr
     return gathered
 
 
-def _said(product: Product) -> dict[int, Phrase]:
-    """Return the phrases of a product by the hashes of their keys, the first of those spelt alike."""
-    said: dict[int, Phrase] = {}
+def said(product: Product) -> Said:
+    """Return what a product says: most of the work of a change, which needs no table."""
+    seen: set[tuple[str, int]] = set()
+    found: dict[int, Phrase] = {}
     for phrase in phrases_of(product):
-        key = phrase.key
-        if key[0]:
-            said.setdefault(_hashed(key), phrase)
-    return said
+        spelt = phrase.text, phrase.kind
+        if spelt not in seen:
+            seen.add(spelt)
+            if text := folded(phrase.text):
+                found.setdefault(_hashed((text, phrase.kind)), phrase)
+    return Said(list(found), list(found.values()), math.log1p(product.review_count))
 
 
 def _hashed(key: Key) -> int:
     """Return 64 bits that stand for a key: of a million, two are alike once in thirty million catalogues."""
     return int.from_bytes(blake2b(f"{key[1]} {key[0]}".encode(), digest_size=8).digest(), "little")
-
-
-def _popularity(product: Product) -> float:
-    return math.log1p(product.review_count)

@@ -26,18 +26,13 @@ _MOST_CHARACTERS = 80
 _MOST_VALUE_CHARACTERS = 24
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Phrase:
     """A text that could be suggested; `path` is that of a category."""
 
     text: str
     kind: "SuggestionKind.ValueType"
     path: tuple[str, ...] = ()
-
-    @property
-    def key(self) -> Key:
-        """By what it is one with others that are spelt alike."""
-        return folded(self.text), self.kind
 
 
 def folded(text: str) -> str:
