@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -12,6 +11,7 @@ from typing import Generic, TypeVar
 from runtime.observability import metrics
 from runtime.serving import deadline
 from runtime.serving.errors import DeadlineExceeded, Overloaded, Unavailable
+from runtime.threads import Threads
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -45,7 +45,7 @@ class Batcher(Generic[Item, Result]):
         self._max_queue = max_queue
         self._interactive: deque[_Waiting[Item, Result]] = deque()
         self._bulk: deque[_Waiting[Item, Result]] = deque()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"{name}-inference")
+        self._thread = Threads(1, thread_name_prefix=f"{name}-inference")
         self._worker: asyncio.Task[None] | None = None
         self._closed = False
         self._unanswered = 0

@@ -20,6 +20,7 @@ from pydantic import Field
 from runtime.observability import logs
 from runtime.serving.interceptor import Limits, ServingInterceptor
 from runtime.settings import ProcessSettings, StartupError
+from runtime.threads import Threads
 
 logger = logs.get_logger(__name__)
 
@@ -76,6 +77,7 @@ def main(process: str, settings: ServerSettings, build: Build) -> NoReturn:
 
 async def _serve(settings: ServerSettings, build: Build) -> None:
     stop = _stop_event()
+    asyncio.get_running_loop().set_default_executor(Threads(thread_name_prefix="beside"))
     logger.info("starting", settings=settings.shown())
     _require_free(settings.host, settings.port, "port")
     metrics_port = _serve_metrics(settings)

@@ -5,7 +5,6 @@ import sqlite3
 import threading
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from aisle.catalog.v1.user_pb2 import HistoryItem, UserEvent
@@ -14,6 +13,7 @@ from runtime.serving.errors import Overloaded, Unavailable
 from runtime.state.events import MOST_HISTORY, Appended, Forgotten
 from runtime.state.schema import connect, prepare
 from runtime.state.writer import GroupCommitWriter, Row
+from runtime.threads import Threads
 
 # Served from the index alone, newest first.
 _HISTORY = (
@@ -35,7 +35,7 @@ class SqliteState:
         self._path = path
         self._most_waiting = most_waiting
         self._writer = GroupCommitWriter(path, most_waiting)
-        self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="profile-reader")
+        self._readers = Threads(_READERS, thread_name_prefix="profile-reader")
         self._reading = 0
         self._thread = threading.local()
         self._connections: list[sqlite3.Connection] = []

@@ -10,6 +10,7 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime import heap
 from runtime.observability.logs import get_logger
 from services.retrieval.fusion import Rows
 from services.retrieval.graph import BuildStopped, Graph
@@ -82,6 +83,7 @@ class GraphBuilder:
         try:
             while self._build(positions):
                 pass
+            heap.give_back()  # the graph before the last one
         except BuildStopped:
             logger.info("graph_build_stopped")
         except Exception:  # the old graph and exact scores go on answering; the next change tries again

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, TypeVar
 
@@ -12,6 +11,7 @@ from aisle.catalog.v1.product_pb2 import Product
 from runtime.observability.logs import get_logger
 from runtime.observability.metrics import INDEX_ROWS
 from runtime.serving.errors import Unavailable
+from runtime.threads import Threads
 from services.retrieval.following import Follower
 from services.retrieval.generation import Generation
 from services.retrieval.index import CatalogIndex
@@ -46,8 +46,8 @@ class Catalog:
         self._record = record
         self._snapshots = snapshots
         self._waiting = 0  # writes that were asked for and have not ended
-        self._writer = ThreadPoolExecutor(1, thread_name_prefix="catalog-writer")
-        self._searchers = ThreadPoolExecutor(search_threads, thread_name_prefix="search")
+        self._writer = Threads(1, thread_name_prefix="catalog-writer")
+        self._searchers = Threads(search_threads, thread_name_prefix="search")
         INDEX_ROWS.set(len(serving.index))
 
     @property

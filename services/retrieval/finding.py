@@ -235,8 +235,7 @@ def _best_rows(channels: Sequence[Channel], count: int, rows: Rows | None = None
     found = _NO_ROWS
     for channel in channels:
         pooled = channel if rows is None else channel.pooled(rows)
-        best = fusion.best(pooled.scores, count)
-        best = best[pooled.scores[best] > channel.floor]
+        best = fusion.best_above(pooled.scores, count, channel.floor)
         found = _united(found, best if rows is None else rows[best])
     return found
 

@@ -32,7 +32,12 @@ class Spread:
     @classmethod
     def of(cls, scores: Scores) -> "Spread":
         """Return the spread of the scores of all products."""
-        return cls(float(scores.mean()), float(scores.std())) if scores.size else cls(0.0, 0.0)
+        if not scores.size:
+            return cls(0.0, 0.0)
+        mean = scores.mean()
+        apart = scores - mean  # what `std` does, which finds the mean anew
+        np.square(apart, out=apart)
+        return cls(float(mean), float(np.sqrt(apart.mean())))
 
 
 def standardise(scores: Scores, spread: Spread | None = None) -> Scores:
@@ -54,6 +59,17 @@ def fuse(
     return standardise(dense, spreads[0]) + np.float32(weight) * standardise(other, spreads[1])
 
 
+def best_above(scores: Scores, limit: int, floor: float) -> Rows:
+    """Return the same as `best`, of the scores above `floor` alone."""
+    if floor == -np.inf:
+        return best(scores, limit)
+    likely = _likely(scores, limit)
+    if likely is None:
+        likely = np.flatnonzero(scores > np.float32(floor))
+    rows = likely[best(scores[likely], limit)]
+    return rows[scores[rows] > np.float32(floor)]
+
+
 def best(scores: Scores, limit: int) -> Rows:
     """Return the rows of the `limit` highest scores, highest first; equal scores keep the order of rows."""
     if limit >= scores.size or limit <= 0:
@@ -70,9 +86,8 @@ def ranks(scores: Scores, rows: Rows, floor: float = -np.inf) -> Rows:
     Equal scores share the best rank.
     """
     asked = scores[rows]
-    found = np.sort(
-        scores[scores > asked.min(initial=np.inf)]
-    )  # what is not above any of them changes no rank
+    least = asked[asked > floor].min(initial=np.inf)  # what is not above any of these changes no rank
+    found = np.sort(scores[scores > least])
     positions = found.size - np.searchsorted(found, asked, side="right") + 1
     return np.where(asked > floor, positions, 0)
 

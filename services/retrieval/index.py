@@ -27,7 +27,7 @@ from services.retrieval.values import Mask
 from services.retrieval.vectors import EXACT_ROWS, VectorIndex
 from services.retrieval.weighting import emphasis, naming_share
 from services.retrieval.words.matching import word_scores
-from services.retrieval.words.phrases import PhraseTable
+from services.retrieval.words.phrase_table import PhraseTable, said
 from services.retrieval.words.query_words import QueryWords
 from services.retrieval.words.spelling import Correction, Speller
 from services.retrieval.words.suggesting import Suggester
@@ -124,11 +124,13 @@ class CatalogIndex:
             )
         for product, embedding in zip(products, embeddings, strict=True):
             change = self._rows.change(product)
+            new = said(product) if change.renamed else None
+            old = said(change.held) if change.renamed and change.held is not None else None
             with self._lock.write():
                 self._rows.put(change, embedding)
-                if change.renamed:
-                    self.vocabulary.put(product)
-                    self._phrases.put(product)
+                if new is not None:
+                    self.vocabulary.put(product, change.held)
+                    self._phrases.put(new, old)
                 self._state += 1
 
     def delete(self, ids: Iterable[str]) -> int:
@@ -283,9 +285,10 @@ class CatalogIndex:
         if row is None:
             return False
         removal = self._rows.removal(row)
+        old = said(removal.product)
         with self._lock.write():
             self._rows.remove(removal)
-            self.vocabulary.remove(product_id)
-            self._phrases.remove(product_id)
+            self.vocabulary.remove(removal.product)
+            self._phrases.remove(old)
             self._state += 1
         return True

@@ -40,6 +40,7 @@ class EmbeddingMoments:
     def __init__(self, dimension: int) -> None:
         zeros = np.zeros((dimension, dimension))
         self._held = _holding(0, np.zeros(dimension), zeros)
+        self._mean = self._held, np.zeros(dimension, np.float32)  # of that state
 
     def add(self, embedding: Vectors) -> None:
         """Count `embedding`, float32 [dimension], in."""
@@ -51,10 +52,12 @@ class EmbeddingMoments:
 
     def mean(self) -> Vectors:
         """Return the mean of all embeddings, float32 [dim]; zeros when there are none."""
-        held = self._held
-        signs = held.signs[: held.used]
-        count = max(held.count + float(signs.sum()), 1.0)
-        mean: Vectors = ((held.total + signs @ held.changed[: held.used]) / count).astype(np.float32)
+        held, (known, mean) = self._held, self._mean
+        if known is not held:
+            signs = held.signs[: held.used]
+            count = max(held.count + float(signs.sum()), 1.0)
+            mean = ((held.total + signs @ held.changed[: held.used]) / count).astype(np.float32)
+            self._mean = held, mean
         return mean
 
     def spread(self, query: Vectors) -> Spread:

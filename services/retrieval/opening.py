@@ -1,13 +1,14 @@
 """What happens between the record on disk and a service that answers."""
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Any
 
+from runtime import heap
 from runtime.inference.manifest import Manifest
 from runtime.observability.logs import get_logger
 from runtime.settings import StartupError
+from runtime.threads import Threads
 from services.retrieval.catalog import Catalog
 from services.retrieval.generation import Generation
 from services.retrieval.index_maker import IndexMaker
@@ -59,7 +60,7 @@ def _open(
             stored = rebuild(record, stored, current, retrievers)
         served = _manifest_of(stored, retrievers, current, engine_of(settings).name)
         snapshots = _snapshots(settings)
-        with ThreadPoolExecutor(1) as beside:  # the graph is loaded while the record is read
+        with Threads(1) as beside:  # the graph is loaded while the record is read
             loading = beside.submit(retrievers.open, served.version)
             index: SearchIndex[Any] | None = snapshots.restored(record, stored, maker) if snapshots else None
             if index is None:
@@ -69,6 +70,7 @@ def _open(
         others = [each for each in record.generations() if each != stored]
         catalog = Catalog(record, generation, settings.search_threads, snapshots)
         undo.pop_all()
+    heap.give_back()  # reading took more than what is kept
     return catalog, others, indexes
 
 

@@ -19,13 +19,15 @@ from services.retrieval.vectors import EXACT_ROWS, VectorIndex
 
 @dataclass(frozen=True)
 class Change:
-    """A product to be put; `terms` it will have, `replaced` those it has, both None when they are alike.
+    """A product to be put in place of the one `held`, None for a new one.
 
-    `renamed`: whether what it is called, or how many rate it, is new: what spelling and suggestions read.
+    `terms` it will have, `replaced` those it has, both None when they are alike. `renamed`: whether what it
+    is called, or how many rate it, is new: what spelling and suggestions read.
     """
 
     product: Product
     packed: bytes
+    held: Product | None
     replaced: list[str] | None
     terms: list[str] | None
     renamed: bool
@@ -33,9 +35,11 @@ class Change:
 
 @dataclass(frozen=True)
 class Removal:
-    """A row to be removed, with its terms and where the postings name it and the last row, which moves."""
+    """A row to be removed, with its product and terms, and where the postings name it and the last row, which
+    moves."""
 
     row: int
+    product: Product
     terms: list[str]
     places: Places
     moved: Places
@@ -87,7 +91,7 @@ class CatalogRows:
     def fill(self, columns: ProductColumns, rows: Rows) -> None:
         """Write the columns of `rows` into an empty message."""
         if rows.size:
-            columns.ids.extend([self._ids[row] for row in rows.tolist()])
+            columns.ids.extend(map(self._ids.__getitem__, rows.tolist()))
             self.columns.fill(columns, rows)
 
     def embedding_of(self, product: Product) -> NDArray[np.float32] | None:
@@ -103,12 +107,12 @@ class CatalogRows:
         row = self._row_of.get(product.id)
         fields = lexical_fields(product)
         if row is None:
-            return Change(product, product.SerializeToString(), None, terms_of(fields), renamed=True)
+            return Change(product, product.SerializeToString(), None, None, terms_of(fields), renamed=True)
         held = Product.FromString(self._products[row])
         old = lexical_fields(held)
         replaced, terms = (None, None) if old == fields else (terms_of(old), terms_of(fields))
         renamed = _naming(held) != _naming(product)
-        return Change(product, product.SerializeToString(), replaced, terms, renamed)
+        return Change(product, product.SerializeToString(), held, replaced, terms, renamed)
 
     def put(self, change: Change, embedding: NDArray[np.float32]) -> None:
         """Store a product under its id with its embedding, float32 [dimension]."""
@@ -129,9 +133,10 @@ class CatalogRows:
 
     def removal(self, row: int) -> Removal:
         """Return what removing `row` will change; the one thread that writes may ask beside searches."""
-        terms, last = self._terms(row), len(self._ids) - 1
+        product, last = Product.FromString(self._products[row]), len(self._ids) - 1
+        terms = terms_of(lexical_fields(product))
         moved = {} if row == last else self.lexical.places(last, self._terms(last))
-        return Removal(row, terms, self.lexical.places(row, terms), moved)
+        return Removal(row, product, terms, self.lexical.places(row, terms), moved)
 
     def remove(self, removal: Removal) -> None:
         """Remove a product; the last row's product takes its row."""

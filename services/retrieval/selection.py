@@ -91,8 +91,8 @@ def select(
     )
     emptiness = None
     if not kept.any() and not others.any():
-        emptiness = why(matching, conditions, lambda mask: int(kept_of(mask).sum()), nothing)
-    total = count(int(kept.sum()), unseen)
+        emptiness = why(matching, conditions, lambda mask: int(np.count_nonzero(kept_of(mask))), nothing)
+    total = count(int(np.count_nonzero(kept)), unseen)
     return Selected(found, kept, others, total, facets, emptiness, groups)
 
 

@@ -68,12 +68,12 @@ class ValuesColumn:
     def dictionary(self, rows: NDArray[np.intp]) -> tuple[list[str], list[int]]:
         """Return the distinct first texts of `rows`, and the place of each row's among them, −1 for none."""
         codes = self._firsts.view[self._at(rows) + 1].tolist()
-        places = {_NONE: _NONE}  # by code; sorting two hundred codes takes seven times as long
-        for code in codes:
-            if code not in places:
-                places[code] = len(places) - 1
-        texts = [self._texts[code] for code in places if code != _NONE]
-        return texts, [places[code] for code in codes]
+        distinct = dict.fromkeys(codes)  # sorting two hundred codes takes seven times as long
+        distinct.pop(_NONE, None)
+        texts = [self._texts[code] for code in distinct]
+        places = dict(zip(distinct, range(len(distinct)), strict=True))
+        places[_NONE] = _NONE
+        return texts, list(map(places.__getitem__, codes))
 
     def combinations(self, rows: int) -> Codes:
         """Return the code of each row's combination of texts, −1 where there is none: int32 [rows]."""

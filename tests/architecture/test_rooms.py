@@ -83,6 +83,12 @@ def test_files_are_short_named_and_finished(path: PurePath) -> None:
     assert not re.search(r"#\s*(TODO|FIXME|XXX)\b", text)
 
 
+@pytest.mark.parametrize("path", _sources("runtime", "services", "gateway"), ids=str)
+def test_threads_that_are_awaited_come_from_the_pool_that_forgets_nobody(path: PurePath) -> None:
+    named = "ThreadPoolExecutor" in _read(path)
+    assert named == (path == PurePath("runtime/threads.py"))
+
+
 def test_nothing_built_is_in_git() -> None:
     built = re.compile(
         r"(^(aisle|models|data|state|results|runs)/)"

@@ -1,6 +1,7 @@
 """Fusing scores and choosing the best."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
@@ -18,6 +19,24 @@ def test_best_are_the_highest_in_order_and_ties_keep_the_order_of_rows(
 ) -> None:
     expected = sorted(range(len(scores)), key=lambda row: (-scores[row], row))[:limit]
     assert fusion.best(scores, limit).tolist() == expected
+
+
+@settings(deadline=None)
+@given(_SCORES, st.integers(0, 70), st.integers(-20, 20))
+def test_best_above_a_floor_are_the_best_without_the_others(
+    scores: NDArray[np.float32], limit: int, floor: int
+) -> None:
+    expected = [row for row in fusion.best(scores, limit).tolist() if scores[row] > floor]
+    assert fusion.best_above(scores, limit, floor).tolist() == expected
+
+
+@pytest.mark.parametrize("share", [0.0, 0.001, 0.02, 0.3, 1.0])
+def test_best_above_a_floor_of_very_many_are_the_best_however_few_were_found(share: float) -> None:
+    random = np.random.default_rng(1)
+    found = random.random(40_000) < share
+    scores = (found * random.integers(1, 50, found.size)).astype(np.float32)
+    expected = sorted(np.flatnonzero(found).tolist(), key=lambda row: (-scores[row], row))[:300]
+    assert fusion.best_above(scores, 300, 0.0).tolist() == expected
 
 
 @settings(deadline=None)

@@ -126,12 +126,12 @@ def test_a_megabyte_is_read() -> None:
 def test_counts_are_those_of_the_products_that_are_there(changes: list[tuple[str, str]]) -> None:
     vocabulary, titles = Vocabulary(), dict[str, str]()
     for number, (product_id, title) in enumerate(changes):
-        if number % 3 == 2:
-            vocabulary.remove(product_id)
-            titles.pop(product_id, None)
-        else:
-            vocabulary.put(product(product_id, title))
+        held = product(product_id, titles.pop(product_id)) if product_id in titles else None
+        if number % 3 < 2:
+            vocabulary.put(product(product_id, title), held)
             titles[product_id] = title
+        elif held is not None:
+            vocabulary.remove(held)
     for words in (["red"], ["hat"], ["red", "hat"], ["coat", "hat"]):
         there = sum(set(words) <= set(title.split()) for title in titles.values())
         assert vocabulary.named_by(words) == there
@@ -140,8 +140,18 @@ def test_counts_are_those_of_the_products_that_are_there(changes: list[tuple[str
 
 
 def test_a_word_whose_products_are_replaced_again_and_again_stays_small() -> None:
-    vocabulary = Vocabulary()
+    vocabulary, same = Vocabulary(), product("same", "red hat")
+    vocabulary.put(same)
     for _ in range(2_000):
-        vocabulary.put(product("same", "red hat"))
+        vocabulary.put(same, same)
     assert vocabulary.named_by(["red", "hat"]) == 1
     assert np.all([vocabulary.count(word) == 1 for word in ("red", "hat")])
+
+
+def test_removing_a_product_that_was_put_with_other_words_is_refused() -> None:
+    vocabulary = Vocabulary()
+    vocabulary.put(product("a", "red hat"))
+    for other in (product("a", "blue hat"), product("b", "red hat")):
+        with pytest.raises(KeyError, match="was put with other words"):
+            vocabulary.remove(other)
+    assert vocabulary.named_by(["red", "hat"]) == 1

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.retrieval.analyser import fold
+from services.retrieval.words.packed_texts import PackedTexts
 from services.retrieval.words.pinyin import sound
 
 Ranks = NDArray[np.int32]
@@ -41,12 +42,12 @@ class Completer:
     A phrase is looked up by its place in the order of scores: the best of many are then the smallest numbers.
     """
 
-    def __init__(self, folded: Sequence[str], scores: NDArray[np.float32]) -> None:
-        """Index `folded`, sorted, and `scores`, float32 [n]."""
-        self._folded = folded
-        self._scores = scores
+    def __init__(self, folded: Sequence[str], scores: NDArray[np.floating]) -> None:
+        """Index `folded`, sorted, and `scores`, floats [n]."""
+        self._folded = PackedTexts(folded)
+        self._scores = scores.astype(np.float32)
         self.chinese = np.fromiter((_HAN.search(text) is not None for text in folded), np.bool_, len(folded))
-        self._ranked = np.argsort(-scores, kind="stable")
+        self._ranked = np.argsort(-self._scores, kind="stable")
         self._rank = np.empty(len(folded), np.int32)
         self._rank[self._ranked] = np.arange(len(folded), dtype=np.int32)
         held: dict[str, list[int]] = {}
@@ -58,6 +59,10 @@ class Completer:
         self._starts = np.concatenate([[0], np.cumsum(sizes, dtype=np.intp)])
         flat = chain.from_iterable(held[word] for word in self._words)
         self._ranks = self._rank[np.fromiter(flat, np.intp, int(self._starts[-1]))]
+
+    def text(self, phrase: int) -> str:
+        """Return the folded text of a phrase by its number."""
+        return self._folded[phrase]
 
     def complete(self, prefix: str, allowed: NDArray[np.bool_] | None = None) -> list[Completion]:
         """Return up to 64 phrases that go on from `prefix`, best first: each of its words begins a word of

@@ -1,16 +1,19 @@
 """How well products match the words of a query, or a synonym in place of some of them."""
 
+from collections.abc import Sequence
+
 import numpy as np
-from numpy.typing import NDArray
 
 from services.retrieval.analyser import analyse
+from services.retrieval.fusion import Rows, Scores
 from services.retrieval.lexical import LexicalIndex
 from services.retrieval.words.synonyms import Heard, Synonyms
 
 _SYNONYM_WEIGHT = 0.8  # of what the word itself would give
+_NO_ROWS: Rows = np.zeros(0, np.intp)
 
 
-def word_scores(query: str, lexical: LexicalIndex, synonyms: Synonyms, rows: int) -> NDArray[np.float32]:
+def word_scores(query: str, lexical: LexicalIndex, synonyms: Synonyms, rows: int) -> Scores:
     """Return the BM25 scores of rows 0 … `rows` − 1, float32 [rows].
 
     A phrase and its synonyms are one: a product gets the better of what the phrase gives it and .8 of what a
@@ -23,16 +26,24 @@ def word_scores(query: str, lexical: LexicalIndex, synonyms: Synonyms, rows: int
     return scores
 
 
-def _credit(scores: NDArray[np.float32], heard: Heard, lexical: LexicalIndex) -> None:
+def _credit(scores: Scores, heard: Heard, lexical: LexicalIndex) -> None:
     """Add to `scores`, which hold the phrase's own, what the synonyms give more."""
-    best = np.zeros_like(scores)
-    for terms in heard.others:
-        rows = lexical.together(terms)
-        if rows.size:
-            best[rows] = np.maximum(best[rows], lexical.scores(terms, scores.size)[rows])
-    rows = np.flatnonzero(best)
+    rows, best = _best([lexical.whole(terms) for terms in heard.others], scores.size)
     if not rows.size:
         return
     own = lexical.scores(heard.terms, scores.size)
     most = own.max() or np.inf  # no product may say it as the query does
-    scores[rows] += np.maximum(_SYNONYM_WEIGHT * np.minimum(best[rows], most) - own[rows], 0.0)
+    scores[rows] += np.maximum(_SYNONYM_WEIGHT * np.minimum(best, most) - own[rows], 0.0)
+
+
+def _best(found: Sequence[tuple[Rows, Scores]], n: int) -> tuple[Rows, Scores]:
+    """Return the distinct rows of all that was `found` in `n` rows, and the highest score of each."""
+    found = [each for each in found if each[0].size]
+    if len(found) == 1:
+        return found[0]
+    best = np.zeros(n, np.float32)
+    for rows, scores in found:
+        best[rows] = np.maximum(best[rows], scores)
+    every = np.sort(np.concatenate([_NO_ROWS, *(rows for rows, _ in found)]))
+    distinct = every[np.diff(every, prepend=-1) > 0]
+    return distinct, best[distinct]

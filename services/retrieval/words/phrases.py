@@ -1,6 +1,5 @@
-"""What could be suggested: the phrases of the catalogue, counted product by product."""
+"""What could be suggested of a product: the phrases that it is looked for with."""
 
-import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -29,62 +28,16 @@ _MOST_VALUE_CHARACTERS = 24
 
 @dataclass(slots=True)
 class Phrase:
-    """A text that could be suggested, with how many products hold it and how popular those are."""
+    """A text that could be suggested; `path` is that of a category."""
 
     text: str
     kind: "SuggestionKind.ValueType"
     path: tuple[str, ...] = ()
-    products: int = 0
-    popularity: float = 0.0
-    folded: str = ""
 
 
-class PhraseTable:
-    """The phrases of all products. Not thread-safe but for `alive`: changes and reads must not overlap."""
-
-    def __init__(self) -> None:
-        self._phrases: dict[Key, Phrase] = {}
-        self._held: dict[str, tuple[tuple[Phrase, ...], float]] = {}
-        self.state = 0
-
-    def __len__(self) -> int:
-        return len(self._phrases)
-
-    def alive(self, key: Key) -> bool:
-        """Return whether any product holds the phrase now."""
-        return key in self._phrases
-
-    def items(self) -> list[tuple[Key, Phrase]]:
-        """Return all phrases by folded text and kind."""
-        return list(self._phrases.items())
-
-    def put(self, product: Product) -> None:
-        """Add the phrases of a product, or replace those of the one with its id."""
-        self.remove(product.id)
-        popularity = math.log1p(product.review_count)
-        said: dict[Key, Phrase] = {}
-        for phrase in phrases_of(product):
-            folded = " ".join(fold(phrase.text).split())
-            phrase.folded = (
-                phrase.text if folded == phrase.text else folded
-            )  # one string where they are equal
-            key = (phrase.folded, phrase.kind)
-            if folded and key not in said:
-                held = said[key] = self._phrases.setdefault(key, phrase)
-                held.products += 1
-                held.popularity += popularity
-        self._held[product.id] = (tuple(said.values()), popularity)
-        self.state += 1
-
-    def remove(self, product_id: str) -> None:
-        """Remove the phrases of a product if it is there."""
-        phrases, popularity = self._held.pop(product_id, ((), 0.0))
-        for phrase in phrases:
-            phrase.products -= 1
-            phrase.popularity -= popularity
-            if not phrase.products:
-                del self._phrases[phrase.folded, phrase.kind]
-        self.state += bool(phrases)
+def folded(text: str) -> str:
+    """Return a text as phrases are compared by: folded, with single spaces."""
+    return " ".join(fold(text).split())
 
 
 def phrases_of(product: Product) -> Iterable[Phrase]:

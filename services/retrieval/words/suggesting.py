@@ -3,18 +3,24 @@
 import math
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import TypeGuard
+from typing import TypeGuard, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from aisle.catalog.v1.words_pb2 import Span, Suggestion, SuggestionKind
+from runtime import heap
 from runtime.serving.errors import Unavailable
-from services.retrieval.analyser import analyse, fold
+from runtime.threads import Threads
+from services.retrieval.analyser import analyse
 from services.retrieval.words.completion import Completer, Completion
-from services.retrieval.words.phrases import Key, Phrase, PhraseTable
+from services.retrieval.words.phrase_table import Counted, Offered, PhraseTable
+from services.retrieval.words.phrases import Phrase, folded
+
+Scores = NDArray[np.float64]
 
 DEFAULT_LIMIT = 8
 _REBUILD_SECONDS = 10.0
@@ -28,13 +34,13 @@ _POPULARITY_WEIGHT = 0.1
 _PAST_WEIGHT = 2.0
 _KIND_BONUS = {SuggestionKind.SUGGESTION_KIND_CATEGORY: 1.0, SuggestionKind.SUGGESTION_KIND_BRAND: 1.0,
                SuggestionKind.SUGGESTION_KIND_PRODUCT: -1.0}  # fmt: skip
+_QUERY = SuggestionKind.SUGGESTION_KIND_QUERY
 
 
 @dataclass(frozen=True)
 class _Snapshot:
     state: int
-    keys: Sequence[Key]
-    phrases: Sequence[Phrase]
+    kinds: NDArray[np.uint8]
     completer: Completer
     built_at: float
     took: float
@@ -52,13 +58,13 @@ class Suggester:
     def __init__(
         self,
         table: PhraseTable,
-        read: Callable[[Callable[[], list[tuple[Key, Phrase]]]], list[tuple[Key, Phrase]]],
+        read: Callable[[Callable[[], Offered]], Offered],
         documents: Callable[[str], int],
         past: Mapping[str, int] | None = None,
     ) -> None:
         self._table, self._read, self._documents = table, read, documents
         self._past = dict(past or {})
-        self._builder = ThreadPoolExecutor(1, thread_name_prefix="suggestions")
+        self._builder = Threads(1, thread_name_prefix="suggestions")
         self._building: Future[None] | None = None
         self._lock = threading.Lock()
         self._snapshot: _Snapshot | None = None
@@ -66,7 +72,7 @@ class Suggester:
     def prepare(self) -> Future[None]:
         """Begin to index the phrases beside searches, unless that goes on; return when it is done."""
         if self._building is None or self._building.done():
-            self._building = self._builder.submit(self._build)
+            self._building = self._builder.submit(self._build_beside)
         return self._building
 
     def refresh(self) -> None:
@@ -85,9 +91,12 @@ class Suggester:
         allowed = {"zh": chinese, "en": ~chinese}.get(language)
         found: dict[str, Suggestion] = {}
         for completion in snapshot.completer.complete(prefix, allowed):
-            key = snapshot.keys[completion.phrase]
-            if key[0] not in found and self._finds(key):
-                found[key[0]] = _suggestion(snapshot.phrases[completion.phrase], key[0], completion)
+            text = snapshot.completer.text(completion.phrase)
+            if text in found:
+                continue
+            counted = self._offered(text, cast("SuggestionKind.ValueType", snapshot.kinds[completion.phrase]))
+            if counted is not None:
+                found[text] = _suggestion(counted, text, completion)
                 if len(found) == limit:
                     break
         return list(found.values())
@@ -96,11 +105,14 @@ class Suggester:
         """Wait for what is being built."""
         self._builder.shutdown(wait=True)
 
-    def _finds(self, key: Key) -> bool:
-        if self._table.alive(key):
-            return True
-        terms = analyse(key[0])
-        return key[0] in self._past and bool(terms) and all(map(self._documents, terms))
+    def _offered(self, text: str, kind: "SuggestionKind.ValueType") -> Counted | None:
+        """Return a phrase that products hold, or a past query of which they hold all words; else None."""
+        counted = self._table.get((text, int(kind)))
+        if counted is None and text in self._past:
+            terms = analyse(text)
+            if terms and all(map(self._documents, terms)):
+                return Counted(Phrase(text, kind), 0, 0.0)
+        return counted
 
     def _fresh(self) -> _Snapshot:
         with self._lock:
@@ -117,7 +129,7 @@ class Suggester:
 
     def _serves(self, snapshot: _Snapshot | None) -> TypeGuard[_Snapshot]:
         """Tell whether a snapshot may answer until the next: not when it was made of an empty catalogue."""
-        return snapshot is not None and (bool(snapshot.keys) or snapshot.state == self._table.state)
+        return snapshot is not None and (bool(snapshot.kinds.size) or snapshot.state == self._table.state)
 
     def _may_build(self, snapshot: _Snapshot) -> bool:
         if snapshot.state == self._table.state:
@@ -126,54 +138,63 @@ class Suggester:
         rest = max(_REBUILD_SECONDS, _REST * snapshot.took)
         return idle and time.monotonic() - snapshot.built_at > rest
 
+    def _build_beside(self) -> None:
+        self._build()
+        heap.give_back()
+
     def _build(self) -> None:
         state, start = self._table.state, time.monotonic()
-        scored = self._scored(self._read(self._table.items))
-        keys = sorted(scored)
-        scores = np.array([scored[key][1] for key in keys], np.float32)
-        completer = Completer([key[0] for key in keys], scores)
-        phrases = [scored[key][0] for key in keys]
+        offered = self._read(lambda: self._table.offered(_SHARED))
+        texts, kinds, scores = self._with_past(
+            list(map(folded, offered.texts)), offered.kinds, _scores(offered)
+        )
+        order = sorted(range(len(texts)), key=lambda place: (texts[place], kinds[place]))
+        completer = Completer([texts[place] for place in order], scores[order])
         end = time.monotonic()
-        self._snapshot = _Snapshot(state, keys, phrases, completer, end, end - start)
+        self._snapshot = _Snapshot(state, kinds[order], completer, end, end - start)
 
-    def _scored(self, items: Sequence[tuple[Key, Phrase]]) -> dict[Key, tuple[Phrase, float]]:
-        query = SuggestionKind.SUGGESTION_KIND_QUERY
-        scored = {
-            key: (phrase, _score(phrase))
-            for key, phrase in items
-            if phrase.kind != query or phrase.products >= _SHARED
-        }
+    def _with_past(
+        self, texts: list[str], kinds: NDArray[np.uint8], scores: Scores
+    ) -> tuple[list[str], NDArray[np.uint8], Scores]:
+        """Return the phrases and their scores with the past queries among them."""
+        if not self._past:
+            return texts, kinds, scores
+        places = {texts[place]: place for place in np.flatnonzero(kinds == int(_QUERY)).tolist()}
+        new = [text for text in self._past if text not in places]
+        texts += new
+        kinds = np.concatenate([kinds, np.full(len(new), _QUERY, np.uint8)])
+        scores = np.concatenate([scores, np.zeros(len(new))])
+        places |= {text: len(texts) - len(new) + place for place, text in enumerate(new)}
         for text, times in self._past.items():
-            key = (text, int(query))
-            phrase, score = scored.get(key, (Phrase(text, query), 0.0))
-            scored[key] = (phrase, score + _PAST_WEIGHT * math.log1p(times))
-        return scored
+            scores[places[text]] += _PAST_WEIGHT * math.log1p(times)
+        return texts, kinds, scores
 
 
 def past_queries(counted: Mapping[str, int]) -> dict[str, int]:
     """Return past queries by their folded text, with how often each was put."""
-    folded: dict[str, int] = {}
+    counted_once: dict[str, int] = {}
     for text, times in counted.items():
-        key = " ".join(fold(text).split())
-        folded[key] = folded.get(key, 0) + times
-    return folded
+        key = folded(text)
+        counted_once[key] = counted_once.get(key, 0) + times
+    return counted_once
 
 
-def _score(phrase: Phrase) -> float:
-    return (
-        math.log1p(phrase.products)
-        + _POPULARITY_WEIGHT * math.log1p(max(phrase.popularity, 0.0))
-        + _KIND_BONUS.get(phrase.kind, 0.0)
-    )
+def _scores(offered: Offered) -> Scores:
+    bonus = np.zeros(256)
+    bonus[list(_KIND_BONUS)] = list(_KIND_BONUS.values())
+    popularity = np.log1p(np.maximum(offered.popularity, 0.0))
+    scores: Scores = np.log1p(offered.products) + _POPULARITY_WEIGHT * popularity + bonus[offered.kinds]
+    return scores
 
 
-def _suggestion(phrase: Phrase, folded: str, completion: Completion) -> Suggestion:
+def _suggestion(counted: Counted, text: str, completion: Completion) -> Suggestion:
+    phrase = counted.phrase
     # Folding may change the length of a text; then nobody can say where in the original the typed part is.
-    spans = completion.spans if len(folded) == len(phrase.text) else ()
+    spans = completion.spans if len(text) == len(phrase.text) else ()
     return Suggestion(
         text=phrase.text,
         kind=phrase.kind,
         category_path=phrase.path,
         highlights=[Span(start=start, end=end) for start, end in spans],
-        products=phrase.products,
+        products=counted.products,
     )

@@ -5,7 +5,7 @@ begins a comment.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from services.retrieval.analyser import analyse, fold
 SHIPPED = Path(__file__).with_name("synonyms.txt")
 _MOST_GROUPS = 100_000
 _SEPARATOR = re.compile("[,，]")
+_LATIN = frozenset("0123456789abcdefghijklmnopqrstuvwxyz")
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,11 @@ class Synonyms:
             for phrase in group.written:
                 others = (each for each in group.meant if fold(each) != fold(phrase))
                 self._meant.setdefault(_folded(phrase), {}).update(dict.fromkeys(others))
-        longest_first = sorted(self._meant, key=lambda phrase: (-len(phrase), phrase))
-        self._written = re.compile("|".join(map(_pattern, longest_first))) if longest_first else None
+        lengths: dict[str, set[int]] = {}
+        for phrase in self._meant:
+            lengths.setdefault(phrase[0], set()).add(len(phrase))
+        self._lengths = {first: sorted(each, reverse=True) for first, each in lengths.items()}
+        self._heard: dict[str, Heard] = {}
 
     def __len__(self) -> int:
         return len(self._meant)
@@ -68,14 +72,28 @@ class Synonyms:
 
     def heard(self, query: str) -> list[Heard]:
         """Return the phrases of `query` that have synonyms, each once."""
-        if self._written is None:
-            return []
-        found = dict.fromkeys(self._written.findall(_folded(query)))
-        return [self._heard(written) for written in found]
+        return [self._heard_as(written) for written in dict.fromkeys(self._phrases_of(_folded(query)))]
 
-    def _heard(self, written: str) -> Heard:
-        others = (tuple(dict.fromkeys(analyse(phrase))) for phrase in self._meant[written])
-        return Heard(tuple(dict.fromkeys(analyse(written))), tuple(others))
+    def _phrases_of(self, text: str) -> Iterator[str]:
+        """Yield the phrases that `text` is written with from left to right, the longest where several are."""
+        start = 0
+        while start < len(text):
+            for length in self._lengths.get(text[start], ()):
+                end = start + length
+                phrase = text[start:end]
+                if phrase in self._meant and _is_whole(phrase, text[start - 1 : start], text[end : end + 1]):
+                    yield phrase
+                    start = end
+                    break
+            else:
+                start += 1
+
+    def _heard_as(self, written: str) -> Heard:
+        heard = self._heard.get(written)
+        if heard is None:
+            others = (tuple(dict.fromkeys(analyse(phrase))) for phrase in self._meant[written])
+            heard = self._heard[written] = Heard(tuple(dict.fromkeys(analyse(written))), tuple(others))
+        return heard
 
 
 def _group(place: str, line: str) -> Group:
@@ -100,7 +118,9 @@ def _folded(text: str) -> str:
     return " ".join(fold(text).split())
 
 
-def _pattern(phrase: str) -> str:
-    """Return the pattern of a phrase: Latin words are found whole, Chinese ones anywhere."""
-    begins = r"(?<![0-9a-z])" if phrase[0].isascii() else ""
-    return begins + re.escape(phrase) + (r"(?![0-9a-z])" if phrase[-1].isascii() else "")
+def _is_whole(phrase: str, before: str, after: str) -> bool:
+    """Tell whether a phrase stands alone between two characters, "" at an end: Latin ones are found whole,
+    Chinese ones anywhere."""
+    cut_before = phrase[0].isascii() and before in _LATIN
+    cut_after = phrase[-1].isascii() and after in _LATIN
+    return not (cut_before or cut_after)

@@ -1,10 +1,8 @@
 """The words that name the products, by how many products they name; kept up to date product by product."""
 
 import re
-import sys
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,12 +15,6 @@ Numbers = NDArray[np.uint32]
 
 _WORD = re.compile(r"[^\W\d_\u3400-\u9fff\uf900-\ufaff]{2,}")
 _FIRST = 1024
-
-
-@dataclass(frozen=True)
-class _Named:
-    number: int
-    words: tuple[str, ...]
 
 
 def naming_text(product: Product) -> str:
@@ -41,11 +33,12 @@ class Vocabulary:
     """Words with the products they name. Not thread-safe: changes and reads must not overlap.
 
     A product has a number that is never used again; numbers of products that are gone stay in a word's list
-    until half of it is such.
+    until half of it is such. A product's words are not kept but read anew when it goes: whoever removes one
+    gives it as it was put.
     """
 
     def __init__(self) -> None:
-        self._products: dict[str, _Named] = {}
+        self._numbered: dict[str, int] = {}
         self._postings: dict[str, array[int]] = {}
         self._counts: dict[str, int] = {}
         self._by_length: dict[int, dict[str, None]] = {}
@@ -59,7 +52,7 @@ class Vocabulary:
     @property
     def products(self) -> int:
         """Number of products."""
-        return len(self._products)
+        return len(self._numbered)
 
     def count(self, word: str) -> int:
         """Return how many products `word` names."""
@@ -79,30 +72,30 @@ class Vocabulary:
                 return 0
         return 0 if found is None else int(found.size)
 
-    def put(self, product: Product) -> None:
-        """Add a product, or replace the one of the same id."""
-        self.remove(product.id)
+    def put(self, product: Product, replaced: Product | None = None) -> None:
+        """Add a product, in place of the one it was as `replaced`."""
+        if replaced is not None:
+            self.remove(replaced)
         text = naming_text(product)
         self.neighbours.put(text)
-        number, words = self._next, tuple(map(sys.intern, naming_words(text)))  # one string a word
+        number = self._numbered[product.id] = self._next
         self._next += 1
         if number >= self._alive.size:
             self._alive = np.concatenate([self._alive, np.zeros_like(self._alive)])
         self._alive[number] = True
-        self._products[product.id] = _Named(number, words)
-        for word in words:
+        for word in naming_words(text):
             self._postings.setdefault(word, array("I")).append(number)
             count = self._counts[word] = self._counts.get(word, 0) + 1
             if count == 1:
                 self._by_length.setdefault(len(word), {})[word] = None
 
-    def remove(self, product_id: str) -> None:
-        """Remove a product if it is there."""
-        named = self._products.pop(product_id, None)
-        if named is None:
-            return
-        self._alive[named.number] = False
-        for word in named.words:
+    def remove(self, product: Product) -> None:
+        """Remove a product. Raises KeyError when it was not put as it is."""
+        words = naming_words(naming_text(product))
+        if product.id not in self._numbered or not all(map(self.count, words)):
+            raise KeyError(f"product {product.id!r} was put with other words")
+        self._alive[self._numbered.pop(product.id)] = False
+        for word in words:
             self._counts[word] -= 1
             if not self._counts[word]:
                 del self._counts[word], self._postings[word], self._by_length[len(word)][word]
