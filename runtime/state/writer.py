@@ -13,6 +13,7 @@ from runtime.observability.logs import get_logger
 from runtime.observability.metrics import SHED
 from runtime.serving.errors import Overloaded, Unavailable
 from runtime.state.events import Appended, Forgotten
+from runtime.state.review_tables import take_back
 from runtime.state.schema import connect
 
 logger = get_logger(__name__)
@@ -28,10 +29,12 @@ _INSERT = (
 _MOST_CHANGES_A_COMMIT = 256
 
 
-class _Change(Protocol[Done_co]):
+class Change(Protocol[Done_co]):
     """A change of the tables, made inside a transaction."""
 
-    def make(self, connection: sqlite3.Connection) -> Done_co: ...
+    def make(self, connection: sqlite3.Connection) -> Done_co:
+        """Change the tables and return what the caller is told."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,7 @@ class _Forget:
     user_id: str
 
     def make(self, connection: sqlite3.Connection) -> Forgotten:
+        take_back(connection, self.user_id)
         deleted = [
             connection.execute(f"DELETE FROM {table} WHERE user_id = ?", (self.user_id,)).rowcount
             for table in ("events", "history")
@@ -57,7 +61,7 @@ class _Forget:
 
 @dataclass(frozen=True)
 class _Waiting(Generic[Done]):
-    change: _Change[Done]
+    change: Change[Done]
     loop: asyncio.AbstractEventLoop
     done: "asyncio.Future[Done]"
 
@@ -85,13 +89,14 @@ class GroupCommitWriter:
 
     async def append(self, rows: Sequence[Row]) -> Appended:
         """Write rows and return once they are on disk; raises Overloaded or Unavailable."""
-        return await self._make(_Append(rows))
+        return await self.make(_Append(rows))
 
     async def forget(self, user_id: str) -> Forgotten:
         """Delete all rows of a user and return once that is on disk; raises Overloaded or Unavailable."""
-        return await self._make(_Forget(user_id))
+        return await self.make(_Forget(user_id))
 
-    async def _make(self, change: _Change[Done]) -> Done:
+    async def make(self, change: Change[Done]) -> Done:
+        """Make a change and return once it is on disk; raises Overloaded or Unavailable."""
         if self._closed:
             raise Unavailable("the event store is closing")
         loop = asyncio.get_running_loop()
