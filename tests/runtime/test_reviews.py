@@ -281,8 +281,6 @@ def test_counts_in_memory_are_those_that_were_put(held: dict[tuple[str, str], Co
     for row, product in enumerate(ids):
         for aspect in {aspect for _, aspect in held}:
             assert columns is not None
-            part = (
-                columns if aspect == WHOLE else columns.aspects.get(aspect, None)
-            )
+            part = columns if aspect == WHOLE else columns.aspects.get(aspect, None)
             told = (part.positive[row], part.neutral[row], part.negative[row]) if part else (0, 0, 0)
             assert told == held.get((product, aspect), (0, 0, 0))
