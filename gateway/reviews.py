@@ -19,9 +19,13 @@ from runtime.observability.metrics import (
     REVIEWS_WAITING,
 )
 from runtime.state.review_counts import ReviewCounts
-from runtime.state.reviews import JudgedReview, ReviewStore, WaitingReview, counts_of
+from runtime.state.reviews import SENTIMENTS, JudgedReview, ReviewStore, WaitingReview, counts_of
 
 logger = get_logger(__name__)
+
+# What was never counted must be 0, not absent: the first increase would not be seen.
+for _sentiment in (*SENTIMENTS, "unreadable"):
+    REVIEWS_JUDGED.labels(_sentiment)
 
 _JUDGE_SECONDS = 60.0
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.5, 10.0
@@ -101,7 +105,7 @@ class Reviews:
         """Judge and count a batch; return whether there may be more."""
         backlog = await self._store.review_backlog()
         REVIEWS_WAITING.set(backlog.reviews)
-        REVIEWS_OLDEST.set(backlog.oldest_seconds)
+        REVIEWS_OLDEST.set(backlog.oldest_seconds if self._batch else 0.0)
         if not self._batch or not backlog.reviews:
             return False
         waiting = await self._store.waiting_reviews(self._batch)

@@ -63,7 +63,8 @@ REVIEW_LAG = Histogram(
 )
 REVIEWS_WAITING = Gauge("aisle_reviews_waiting", "Recorded reviews that are not judged yet.")
 REVIEWS_OLDEST = Gauge(
-    "aisle_reviews_oldest_waiting_seconds", "Seconds that the first waiting review has waited; 0 for none."
+    "aisle_reviews_oldest_waiting_seconds",
+    "Seconds that the first waiting review has waited; 0 for none, or where none is to be judged.",
 )
 INDEX_ROWS = Gauge("aisle_index_rows", "Products in the index.")
 INDEX_OPENED = Counter(
