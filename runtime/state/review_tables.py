@@ -2,7 +2,7 @@
 
 import sqlite3
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from aisle.catalog.v1.user_pb2 import EventType, UserEvent
@@ -10,9 +10,14 @@ from runtime.state.reviews import Backlog, JudgedReview, Tallies, Tally, Waiting
 
 # Seconds since 1970, in SQL.
 _NOW = "(julianday('now') - 2440587.5) * 86400.0"
+_NEXT = "SELECT coalesce(max(change), 0) + 1 FROM review_tallies"
+_ADDED = """ON CONFLICT DO UPDATE SET
+    positive = positive + excluded.positive, neutral = neutral + excluded.neutral,
+    negative = negative + excluded.negative, change = excluded.change"""
 
 # A review waits from the transaction that records its event on. Tickets are never used again, sequences of
-# deleted events are: what is judged while its user is forgotten must not count for a later review.
+# deleted events are: what is judged while its user is forgotten must not count for a later review. Triggers
+# keep all this in step with the events, whichever version of the program writes these.
 TABLES = f"""
 CREATE TABLE IF NOT EXISTS waiting_reviews (
     ticket INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -42,9 +47,13 @@ WHEN NEW.type = {EventType.EVENT_TYPE_REVIEW}
 BEGIN
     INSERT INTO waiting_reviews (sequence, received_seconds) VALUES (NEW.sequence, {_NOW});
 END;
-CREATE TRIGGER IF NOT EXISTS drop_review AFTER DELETE ON events
+CREATE TRIGGER IF NOT EXISTS drop_review BEFORE DELETE ON events
 WHEN OLD.type = {EventType.EVENT_TYPE_REVIEW}
 BEGIN
+    INSERT INTO review_tallies
+        SELECT OLD.product_id, aspect, -positive, -neutral, -negative, ({_NEXT})
+        FROM judgments WHERE sequence = OLD.sequence
+    {_ADDED};
     DELETE FROM waiting_reviews WHERE sequence = OLD.sequence;
     DELETE FROM judgments WHERE sequence = OLD.sequence;
 END;
@@ -62,15 +71,8 @@ _TALLIES = (
     " WHERE change > ? ORDER BY change"
 )
 _TAKE = "DELETE FROM waiting_reviews WHERE ticket = ? RETURNING sequence, received_seconds"
-_ADD = (
-    "INSERT INTO review_tallies VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
-    " positive = positive + excluded.positive, neutral = neutral + excluded.neutral,"
-    " negative = negative + excluded.negative, change = excluded.change"
-)
-_OF_USER = (
-    "SELECT product_id, aspect, -positive, -neutral, -negative FROM events JOIN judgments USING (sequence)"
-    f" WHERE user_id = ? AND type = {EventType.EVENT_TYPE_REVIEW}"
-)
+_PRODUCT = "SELECT product_id FROM events WHERE sequence = ?"
+_ADD = f"INSERT INTO review_tallies VALUES (?, ?, ?, ?, ?, ?) {_ADDED}"
 
 
 @dataclass(frozen=True)
@@ -82,31 +84,25 @@ class Settle:
     def make(self, connection: sqlite3.Connection) -> list[float]:
         """Change the tables."""
         now, waited = time.time(), []
-        change = _next_change(connection)
+        change = connection.execute(_NEXT).fetchone()[0]
         for review in self.judged:
             taken = connection.execute(_TAKE, (review.ticket,)).fetchone()
             if taken is None:
                 continue
             sequence, received = taken
             waited.append(max(0.0, now - received))
-            select = "SELECT product_id FROM events WHERE sequence = ?"
-            product = str(connection.execute(select, (sequence,)).fetchone()[0])
-            rows = [(sequence, aspect, *counts) for aspect, counts in review.counts.items()]
-            connection.executemany("INSERT INTO judgments VALUES (?, ?, ?, ?, ?)", rows)
-            add(connection, ((product, aspect, *counts) for _, aspect, *counts in rows), change)
+            product = connection.execute(_PRODUCT, (sequence,)).fetchone()[0]
+            judgments = [(sequence, aspect, *counts) for aspect, counts in review.counts.items()]
+            connection.executemany("INSERT INTO judgments VALUES (?, ?, ?, ?, ?)", judgments)
+            added = [(product, *counted, change) for _, *counted in judgments]
+            connection.executemany(_ADD, added)
         return waited
 
 
-def take_back(connection: sqlite3.Connection, user_id: str) -> None:
-    """Take back what was counted of a user's reviews; their events are deleted next."""
-    counted = connection.execute(_OF_USER, (user_id,)).fetchall()
-    if counted:
-        add(connection, counted, _next_change(connection))
-
-
-def add(connection: sqlite3.Connection, rows: Iterable[Sequence[object]], change: int) -> None:
-    """Add rows of product, aspect and three counts to the tallies; `change` is the mark they get."""
-    connection.executemany(_ADD, ((*row, change) for row in rows))
+def are_in(connection: sqlite3.Connection) -> bool:
+    """Return whether a file has these tables."""
+    found = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'waiting_reviews'").fetchone()
+    return found is not None
 
 
 def waiting(connection: sqlite3.Connection, most: int) -> list[WaitingReview]:
@@ -129,7 +125,3 @@ def tallies(connection: sqlite3.Connection, after: int) -> Tallies:
     rows = connection.execute(_TALLIES, (after,)).fetchall()
     changed = [Tally(product, aspect, tuple(counts)) for product, aspect, *counts, _ in rows]
     return Tallies(changed, rows[-1][-1] if rows else after)
-
-
-def _next_change(connection: sqlite3.Connection) -> int:
-    return int(connection.execute("SELECT coalesce(max(change), 0) + 1 FROM review_tallies").fetchone()[0])

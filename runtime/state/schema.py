@@ -10,7 +10,7 @@ from runtime.state import review_tables
 
 logger = get_logger(__name__)
 
-_VERSION = 2
+_VERSION = 1
 _LOCK_SECONDS = 2.0
 # Reading all of a larger file would keep the process from being ready in time.
 _MOST_CHECKED_BYTES = 256 * 1024 * 1024
@@ -75,7 +75,8 @@ def prepare(path: Path) -> None:
     except sqlite3.Error as error:
         raise _unusable(path, error) from error
     try:
-        backfill = review_tables.BACKFILL if _check(connection, path) == 1 else ""
+        _check(connection, path)
+        backfill = "" if review_tables.are_in(connection) else review_tables.BACKFILL
         connection.executescript(f"BEGIN IMMEDIATE; {_TABLES} {backfill} COMMIT;")
     except sqlite3.Error as error:
         raise _unusable(path, error) from error
@@ -83,21 +84,19 @@ def prepare(path: Path) -> None:
         connection.close()
 
 
-def _check(connection: sqlite3.Connection, path: Path) -> int:
-    """Return the version of what the file holds, 0 when it is new; an older one only lacks tables."""
+def _check(connection: sqlite3.Connection, path: Path) -> None:
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])
-    if version not in range(_VERSION + 1):
+    if version not in (0, _VERSION):
         raise StartupError(
             f"{path} has schema version {version} and this program knows version {_VERSION}; "
             "run the program that wrote it, or choose another folder with --state"
         )
     if path.stat().st_size > _MOST_CHECKED_BYTES:
         logger.info("large_event_store_not_checked", path=str(path), bytes=path.stat().st_size)
-        return version
+        return
     found = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
     if found != "ok":
         raise _damaged(path, found)
-    return version
 
 
 def _unusable(path: Path, error: sqlite3.Error) -> StartupError:

@@ -13,7 +13,6 @@ from runtime.observability.logs import get_logger
 from runtime.observability.metrics import SHED
 from runtime.serving.errors import Overloaded, Unavailable
 from runtime.state.events import Appended, Forgotten
-from runtime.state.review_tables import take_back
 from runtime.state.schema import connect
 
 logger = get_logger(__name__)
@@ -51,7 +50,6 @@ class _Forget:
     user_id: str
 
     def make(self, connection: sqlite3.Connection) -> Forgotten:
-        take_back(connection, self.user_id)
         deleted = [
             connection.execute(f"DELETE FROM {table} WHERE user_id = ?", (self.user_id,)).rowcount
             for table in ("events", "history")

@@ -143,12 +143,11 @@ def test_reviews_of_a_file_without_their_tables_wait_once_it_is_opened(tmp_path:
     path = tmp_path / "events.db"
     state = SqliteState(path)
     asyncio.run(_append_and_close(state, [review("p", "old one"), event("q")]))
-    with sqlite3.connect(path) as connection:  # as version 1 left it
+    with sqlite3.connect(path) as connection:  # as an older program left it
         for name in ("let_review_wait", "drop_review"):
             connection.execute(f"DROP TRIGGER {name}")
         for name in ("waiting_reviews", "judgments", "review_tallies"):
             connection.execute(f"DROP TABLE {name}")
-        connection.execute("PRAGMA user_version = 1")
     connection.close()
 
     async def opened() -> list[str]:
