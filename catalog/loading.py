@@ -5,12 +5,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from google.protobuf.message import Message
+from pydantic import BaseModel, Field, ValidationError
 
 from catalog.reading import Rejected
 from catalog.sending import Sender
 
-Item = TypeVar("Item")
+Item = TypeVar("Item", bound=Message)
 Item_co = TypeVar("Item_co", covariant=True)
 
 
@@ -27,11 +28,11 @@ class Rows(Protocol[Item_co]):
 
 
 class Progress(BaseModel):
-    """What was acknowledged of one load: everything up to `line`, the last item being known as `last_id`."""
+    """What was acknowledged of one load: everything up to `line`; `last` is the last item, in hexadecimal."""
 
     fingerprint: str
     line: int = 0
-    last_id: str = ""
+    last: str = Field("", pattern="^([0-9a-f]{2})*$")
     loaded: int = 0
     rejected: int = 0
     done: bool = False
@@ -72,8 +73,8 @@ class Load(Generic[Item]):
             progress.line = line
             progress.loaded += len(items) - len(refused)
             progress.rejected += len(rejected)
-            taken = [each for each in map(self._sender.identify, items.values()) if each not in refused]
-            progress.last_id = taken[-1] if taken else progress.last_id
+            taken = [item for item in items.values() if self._sender.identify(item) not in refused]
+            progress.last = taken[-1].SerializeToString().hex() if taken else progress.last
             self._remember(progress)
             moved(len(items) - len(refused) + len(rejected))
         progress.done = True
@@ -107,13 +108,14 @@ class Load(Generic[Item]):
         except (ValidationError, UnicodeDecodeError):
             return fresh  # half-written notes only cost a repeated load
         same = known.fingerprint == fresh.fingerprint
-        return known if same and (not known.loaded or self._held(known.last_id)) else fresh
+        return known if same and (not known.loaded or self._holds(known.last)) else fresh
 
-    def _held(self, last_id: str) -> bool:
-        for _, row in self._source.read():
-            if not isinstance(row, Rejected) and self._sender.identify(row) == last_id:
-                return self._sender.holds(row)
-        return False
+    def _holds(self, last: str) -> bool:
+        if not last:  # the notes of an older version
+            return False
+        item = self._sender.message()
+        item.ParseFromString(bytes.fromhex(last))
+        return self._sender.holds(item)
 
     def _remember(self, progress: Progress) -> None:
         if self._remembered is not None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any, Generic, TypeVar, cast
 
 import grpc
+from google.protobuf.message import Message
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
@@ -25,11 +26,13 @@ _PASSING = (
 )
 _PLACE = re.compile(r"(?:products|events)\[(\d+)\]")
 
-Item = TypeVar("Item")
+Item = TypeVar("Item", bound=Message)
 
 
 class Sender(ABC, Generic[Item]):
-    """Writes batches through one gateway."""
+    """Writes batches through one gateway; `message` is what an item is."""
+
+    message: type[Item]
 
     def __init__(self, stub: GatewayServiceStub) -> None:
         self._stub = stub
@@ -91,6 +94,8 @@ class Sender(ABC, Generic[Item]):
 class ProductSender(Sender[Product]):
     """Writes products; one that is there already is replaced."""
 
+    message = Product
+
     def identify(self, item: Product) -> str:
         """Return the product's id."""
         return item.id
@@ -111,6 +116,8 @@ class ProductSender(Sender[Product]):
 
 class EventSender(Sender[UserEvent]):
     """Records events; one that was recorded already changes nothing."""
+
+    message = UserEvent
 
     def identify(self, item: UserEvent) -> str:
         """Return the event's id."""
