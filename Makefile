@@ -14,6 +14,7 @@ GENERATED := aisle/.generated
 
 # Options, to be given as `make demo CATALOG=path`.
 CATALOG ?= demo
+REVIEWS ?= $(if $(filter demo,$(CATALOG)),$(SHOP)/reviews.jsonl)
 DATA ?= ../shared/data
 METHOD ?= full
 RECIPE ?= default
@@ -97,18 +98,19 @@ ifeq ($(CATALOG),demo)
 demo serve bench eval: export AISLE_RATES := training/demo_shop/rates.json
 endif
 
-# What a query costs is measured with the model's pass, however often the query comes.
+# What a query costs is measured with the model's pass, however often the query comes, and with no reviews judged.
 bench bench-gate: export AISLE_REMEMBERED_QUERIES := 0
+bench bench-gate: export AISLE_REVIEW_BATCH := 0
 
 # An index whose embeddings are of an older model is computed anew here; a deployment builds beside the old one.
 demo serve bench: export AISLE_REEMBED := true
 
-demo: models ## search, recommend and give feedback through a gateway on loopback (CATALOG=path)
-	$(PY) -m deploy.local run --state $(STATE) --models $(MODELS) --catalog $(CATALOG_PATH) -- \
+demo: models ## search, recommend and give feedback through a gateway on loopback (CATALOG=path REVIEWS=path)
+	$(PY) -m deploy.local run --state $(STATE) --models $(MODELS) --catalog $(CATALOG_PATH) $(if $(REVIEWS),--reviews $(REVIEWS)) -- \
 	  $(PY) -m examples.demo --catalog $(CATALOG_PATH)
 
-serve: models ## start the three services and the gateway in the foreground (CATALOG=path to load)
-	$(PY) -m deploy.local serve --state $(STATE) --models $(MODELS) --catalog $(CATALOG_PATH)
+serve: models ## start the three services and the gateway in the foreground (CATALOG=path REVIEWS=path to load)
+	$(PY) -m deploy.local serve --state $(STATE) --models $(MODELS) --catalog $(CATALOG_PATH) $(if $(REVIEWS),--reviews $(REVIEWS))
 
 test: models ## run every test
 	PYTHON=$(PY) deploy/k8s/kubectl.sh $(VENV)/bin

@@ -1,14 +1,16 @@
-"""Reads and loads catalogues.
+"""Reads and loads catalogues and reviews.
 
-python -m catalog check PATH   what would be loaded
-python -m catalog load PATH    load it through the gateway
+python -m catalog check PATH          what would be loaded
+python -m catalog load PATH           load it through the gateway
+python -m catalog load-reviews PATH   load reviews through the gateway
 """
 
 import argparse
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, get_args
 
@@ -17,10 +19,11 @@ from tqdm import tqdm
 
 from aisle.gateway.v1.gateway_pb2_grpc import GatewayServiceStub
 from catalog.layouts import Format
-from catalog.loading import Load
+from catalog.loading import Load, Report
 from catalog.mapping import CatalogError, read_mapping
 from catalog.reading import Rejected, Source
-from catalog.sending import Sender
+from catalog.reviews import ReviewMapping, ReviewSource, read_review_mapping
+from catalog.sending import EventSender, ProductSender
 
 _SHOWN = 10
 _CONNECT_SECONDS = 10
@@ -51,18 +54,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the chosen command and return the process's exit status: 1 when nothing could be loaded."""
     options = _parse(argv)
     try:
-        mapping = read_mapping(options.mapping) if options.mapping else None
-        source = Source.find(options.path, mapping, options.format)
         with _rejects(options) as file:
-            complaints = _Complaints(file)
-            return _COMMANDS[options.command](options, source, complaints)
+            return _COMMANDS[options.command](options, _Complaints(file))
     except CatalogError as error:
         print(error, file=sys.stderr)
         return 1
 
 
-def _check(options: argparse.Namespace, source: Source, complaints: _Complaints) -> int:
-    good = 0
+def _catalogue(options: argparse.Namespace) -> Source:
+    mapping = read_mapping(options.mapping) if options.mapping else None
+    return Source.find(options.path, mapping, options.format)
+
+
+def _check(options: argparse.Namespace, complaints: _Complaints) -> int:
+    source, good = _catalogue(options), 0
     for _, row in tqdm(source.read(), total=source.count(), unit="row", mininterval=0.5, file=sys.stderr):
         if isinstance(row, Rejected):
             complaints(row)
@@ -72,7 +77,35 @@ def _check(options: argparse.Namespace, source: Source, complaints: _Complaints)
     return 0 if good else 1
 
 
-def _load(options: argparse.Namespace, source: Source, complaints: _Complaints) -> int:
+def _load(options: argparse.Namespace, complaints: _Complaints) -> int:
+    source = _catalogue(options)
+    with _gateway(options) as stub, _bar(source.count()) as bar:
+        report = Load(source, ProductSender(stub), options.state, options.batch).run(bar.update, complaints)
+    return _conclude(f"{source.path}: {report.progress.loaded} products loaded", report, complaints)
+
+
+def _load_reviews(options: argparse.Namespace, complaints: _Complaints) -> int:
+    mapping = read_review_mapping(options.mapping) if options.mapping else ReviewMapping()
+    source = ReviewSource.find(options.path, mapping)
+    with _gateway(options) as stub, _bar(source.count()) as bar:
+        report = Load(source, EventSender(stub), options.state, options.batch).run(bar.update, complaints)
+    recorded = f"{source.path}: {report.progress.loaded} reviews recorded, to be judged in the background"
+    return _conclude(recorded, report, complaints)
+
+
+def _conclude(what: str, report: Report, complaints: _Complaints) -> int:
+    resumed = f" (went on after line {report.resumed_at})" if report.resumed_at else ""
+    skipped = f"{report.progress.rejected} rows skipped" if report.resumed_at else complaints.conclude()
+    print(f"{what}, {skipped}{resumed}")
+    return 0 if report.progress.loaded else 1
+
+
+def _bar(rows: int) -> "tqdm[None]":
+    return tqdm(total=rows, desc="loading", unit="row", mininterval=0.5, file=sys.stderr)
+
+
+@contextmanager
+def _gateway(options: argparse.Namespace) -> Iterator[GatewayServiceStub]:
     with grpc.insecure_channel(options.gateway) as channel:
         try:
             grpc.channel_ready_future(channel).result(timeout=_CONNECT_SECONDS)
@@ -80,19 +113,13 @@ def _load(options: argparse.Namespace, source: Source, complaints: _Complaints) 
             raise CatalogError(
                 f"no gateway answers at {options.gateway}; start one with `make serve`"
             ) from error
-        sender = Sender(GatewayServiceStub(channel))
-        with tqdm(total=source.count(), desc="loading", unit="row", mininterval=0.5, file=sys.stderr) as bar:
-            report = Load(source, sender, options.state, options.batch).run(bar.update, complaints)
-    progress = report.progress
-    resumed = f" (went on after line {report.resumed_at})" if report.resumed_at else ""
-    skipped = f"{progress.rejected} rows skipped" if report.resumed_at else complaints.conclude()
-    print(f"{source.path}: {progress.loaded} products loaded, {skipped}{resumed}")
-    return 0 if progress.loaded else 1
+        yield GatewayServiceStub(channel)
 
 
-_COMMANDS: dict[str, Callable[[argparse.Namespace, Source, _Complaints], int]] = {
+_COMMANDS: dict[str, Callable[[argparse.Namespace, _Complaints], int]] = {
     "check": _check,
     "load": _load,
+    "load-reviews": _load_reviews,
 }
 
 
@@ -112,28 +139,38 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     commands = parser.add_subparsers(dest="command", required=True)
     check = commands.add_parser("check", help="say what would be loaded, without a gateway")
     load = commands.add_parser("load", help="load through a gateway; goes on where an earlier load stopped")
-    for command in (check, load):
+    reviews = commands.add_parser(
+        "load-reviews", help="record reviews through a gateway, each once; goes on where it stopped"
+    )
+    for command in (check, load, reviews):
         command.add_argument(
             "path",
             type=Path,
-            help=".jsonl, .json, .csv, .tsv or .parquet file (or .gz), or a folder in a known layout",
+            help=".jsonl, .json, .csv, .tsv or .parquet file (or .gz)"
+            + ("" if command is reviews else ", or a folder in a known layout"),
         )
         command.add_argument("--mapping", type=Path, help="YAML file that says which column is what")
         command.add_argument(
-            "--format",
-            choices=get_args(Format),
-            default="auto",
-            help="layout of the rows",
-        )
-        command.add_argument(
             "--rejects", type=Path, help="write every skipped row, line and reason, to this file"
         )
+    for command in (check, load):
+        command.add_argument("--format", choices=get_args(Format), default="auto", help="layout of the rows")
     gateway = os.environ.get("AISLE_GATEWAY", "127.0.0.1:50050")
-    load.add_argument("--gateway", default=gateway, help="host:port (default: AISLE_GATEWAY or %(default)s)")
-    load.add_argument("--state", type=Path, help="file that remembers what was acknowledged, to resume from")
-    load.add_argument(
-        "--batch", type=int, choices=range(1, 257), metavar="1-256", default=64, help="rows a call"
-    )
+    for command, most, usual in ((load, 256, 64), (reviews, 1000, 200)):
+        command.add_argument(
+            "--gateway", default=gateway, help="host:port (default: AISLE_GATEWAY or %(default)s)"
+        )
+        command.add_argument(
+            "--state", type=Path, help="file that remembers what was acknowledged, to resume from"
+        )
+        command.add_argument(
+            "--batch",
+            type=int,
+            choices=range(1, most + 1),
+            metavar=f"1-{most}",
+            default=usual,
+            help="rows a call",
+        )
     return parser.parse_args(argv)
 
 

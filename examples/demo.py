@@ -19,6 +19,7 @@ import grpc
 from aisle.catalog.v1.user_pb2 import EventType, UserEvent
 from aisle.gateway.v1.gateway_pb2 import (
     FindSimilarRequest,
+    GetProductRequest,
     Hit,
     RecommendRequest,
     RecordEventsRequest,
@@ -64,6 +65,7 @@ def _walk(stub: GatewayServiceStub, asked: Sequence[str]) -> int:
         return 1
     _feedback(stub, liked)
     _similar(stub, liked[0])
+    _reviews(stub, [hit for answer in answers for hit in answer.hits])
     return 0
 
 
@@ -117,6 +119,16 @@ def _similar(stub: GatewayServiceStub, hit: Hit) -> None:
     answer, seconds = _timed(stub.FindSimilar, FindSimilarRequest(product_id=hit.product.id, page_size=5))
     printing.hits(answer.hits, "en")
     printing.info(answer.info, seconds)
+
+
+def _reviews(stub: GatewayServiceStub, hits: Sequence[Hit]) -> None:
+    for hit in hits:
+        read, _ = _timed(stub.GetProduct, GetProductRequest(id=hit.product.id))
+        if read.HasField("reviews"):
+            printing.heading(f"What reviews say of: {printing.title(hit.product, 'en')}")
+            printing.reviews(read.reviews)
+            return
+    print("\nNo review of these products is judged yet; that goes on in the background.")
 
 
 def _fail(message: str) -> int:

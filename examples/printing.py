@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from aisle.catalog.v1.product_pb2 import Product
+from aisle.catalog.v1.reviews_pb2 import ReviewSummary
 from aisle.gateway.v1.gateway_pb2 import AnswerInfo, ConstraintFate, ConstraintReport, Hit
 from aisle.intent.v1.intent_pb2 import Understanding
 
@@ -52,6 +53,17 @@ def hits(found: Sequence[Hit], language: str) -> None:
             click,
         )
     console.print(table)
+
+
+def reviews(told: ReviewSummary) -> None:
+    """Print what reviews say of a product."""
+    console.print(
+        f"  {told.positive} positive, {told.neutral} neutral, {told.negative} negative", markup=False
+    )
+    for each in told.aspects:
+        console.print(
+            f"  {each.aspect:<10} praised {each.positive}, blamed {each.negative} times", markup=False
+        )
 
 
 def info(answer: AnswerInfo, seconds: float) -> None:

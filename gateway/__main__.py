@@ -8,6 +8,7 @@ from aisle.gateway.v1.gateway_pb2_grpc import add_GatewayServiceServicer_to_serv
 from gateway.backends import connect
 from gateway.flow import Flow
 from gateway.popular import PopularList
+from gateway.reviews import Reviews
 from gateway.service import GatewayService
 from gateway.settings import GatewaySettings
 from runtime.serving.server import Endpoint, main
@@ -24,16 +25,20 @@ async def _serving(settings: GatewaySettings) -> AsyncIterator[Sequence[Endpoint
     try:
         async with connect(settings) as backends:
             popular = PopularList(backends, settings.popular_products)
+            reviews = Reviews(
+                state, backends, batch=settings.review_batch, poll_seconds=settings.review_poll_seconds
+            )
             flow = Flow(
                 backends,
                 state,
                 popular,
                 settings.budget(),
+                reviews=reviews.counts,
                 candidates=settings.candidates,
                 policy=settings.policy(),
             )
-            service = GatewayService(flow, state, backends)
-            async with popular.refreshing(settings.popular_refresh_seconds):
+            service = GatewayService(flow, state, backends, reviews)
+            async with popular.refreshing(settings.popular_refresh_seconds), reviews.judging():
                 yield [Endpoint(_SERVICE, partial(add_GatewayServiceServicer_to_server, service))]
     finally:
         state.close()

@@ -8,7 +8,12 @@ from typing import Any, TypeVar, cast
 
 import grpc
 
-from aisle.intent.v1.intent_pb2 import UnderstandRequest, UnderstandResponse
+from aisle.intent.v1.intent_pb2 import (
+    ClassifySentimentRequest,
+    ClassifySentimentResponse,
+    UnderstandRequest,
+    UnderstandResponse,
+)
 from aisle.intent.v1.intent_pb2_grpc import IntentServiceStub
 from aisle.ranking.v1.ranking_pb2 import RankRequest, RankResponse
 from aisle.ranking.v1.ranking_pb2_grpc import RankingServiceStub
@@ -64,14 +69,25 @@ class Backends:
         self, intent: grpc.aio.Channel, retrieval: grpc.aio.Channel, ranking: grpc.aio.Channel
     ) -> None:
         # The generated stubs are typed for both kinds of channel; these are asynchronous.
-        self._understand = cast(Any, IntentServiceStub(intent)).Understand
+        self._intent = cast(Any, IntentServiceStub(intent))
         self._rank = cast(Any, RankingServiceStub(ranking)).Rank
         self._retrieval = cast(Any, RetrievalServiceStub(retrieval))
         self._services = {name: Service(name) for name in ("intent", "retrieval", "ranking")}
 
     async def understand(self, request: UnderstandRequest, seconds: float) -> UnderstandResponse:
         """Ask the intent service to read a query."""
-        answer: UnderstandResponse = await self._services["intent"].ask(self._understand, request, seconds)
+        answer: UnderstandResponse = await self._services["intent"].ask(
+            self._intent.Understand, request, seconds
+        )
+        return answer
+
+    async def classify_sentiment(
+        self, request: ClassifySentimentRequest, seconds: float
+    ) -> ClassifySentimentResponse:
+        """Have reviews judged. Many take long: lateness here says nothing about queries."""
+        answer: ClassifySentimentResponse = await call(
+            self._intent.ClassifySentiment, request, timeout=seconds
+        )
         return answer
 
     async def retrieve(

@@ -15,6 +15,7 @@ from gateway.backends import Backends
 from gateway.notes import Notes
 from gateway.validation import check_id
 from runtime.serving.errors import NotFound, Violations, from_rpc_error
+from runtime.state.review_counts import ReviewCounts
 
 
 async def upsert_products(backends: Backends, request: UpsertProductsRequest) -> UpsertProductsResponse:
@@ -37,8 +38,10 @@ async def delete_products(backends: Backends, request: DeleteProductsRequest) ->
     return DeleteProductsResponse(deleted=answer.deleted)
 
 
-async def get_product(backends: Backends, request: GetProductRequest) -> GetProductResponse:
-    """Read one product; raises NotFound when the catalogue does not hold it."""
+async def get_product(
+    backends: Backends, reviews: ReviewCounts, request: GetProductRequest
+) -> GetProductResponse:
+    """Read one product and what reviews say of it; raises NotFound when the catalogue does not hold it."""
     violations = Violations()
     check_id(violations, "id", request.id)
     violations.raise_if_any()
@@ -50,4 +53,6 @@ async def get_product(backends: Backends, request: GetProductRequest) -> GetProd
         raise from_rpc_error(error, "retrieval") from error
     if not answer.products:
         raise NotFound(f"the catalogue holds no product {request.id!r}")
-    return GetProductResponse(product=answer.products[0], info=notes.info())
+    return GetProductResponse(
+        product=answer.products[0], info=notes.info(), reviews=reviews.summary(request.id)
+    )

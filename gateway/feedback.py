@@ -10,6 +10,7 @@ from aisle.gateway.v1.gateway_pb2 import (
     RecordEventsRequest,
     RecordEventsResponse,
 )
+from gateway.reviews import Reviews
 from gateway.validation import MOST_QUERY_CHARACTERS, check_id, check_optional_id
 from runtime.serving.errors import Violations
 from runtime.state.events import EventLog
@@ -20,7 +21,9 @@ _MOST_REVIEW_CHARACTERS = 10_000
 _MOST_SECONDS_AHEAD = 86_400
 
 
-async def record_events(log: EventLog, request: RecordEventsRequest) -> RecordEventsResponse:
+async def record_events(
+    log: EventLog, reviews: Reviews, request: RecordEventsRequest
+) -> RecordEventsResponse:
     """Record events and return once they are durable; raises InvalidArgument naming every wrong field."""
     now = time.time_ns()
     check_events(request.events, now // 1_000_000_000)
@@ -28,15 +31,18 @@ async def record_events(log: EventLog, request: RecordEventsRequest) -> RecordEv
         if not event.HasField("event_time"):
             event.event_time.FromNanoseconds(now)
     appended = await log.append(request.events)
+    if any(event.type == EventType.EVENT_TYPE_REVIEW for event in request.events):
+        reviews.look_again()
     return RecordEventsResponse(recorded=appended.recorded, duplicates=appended.duplicates)
 
 
-async def forget_user(log: EventLog, request: ForgetUserRequest) -> ForgetUserResponse:
+async def forget_user(log: EventLog, reviews: Reviews, request: ForgetUserRequest) -> ForgetUserResponse:
     """Forget a user and return once that is durable; raises InvalidArgument without a user."""
     violations = Violations()
     check_id(violations, "user_id", request.user_id)
     violations.raise_if_any()
     forgotten = await log.forget(request.user_id)
+    await reviews.refresh()
     return ForgetUserResponse(events=forgotten.events, history_products=forgotten.products)
 
 

@@ -36,6 +36,7 @@ from gateway.understanding import neutral, searched_instead, understand
 from runtime.serving import deadline
 from runtime.serving.errors import NotFound, Unavailable
 from runtime.state.events import ProfileStore
+from runtime.state.review_counts import ReviewCounts
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,7 @@ class Flow:
         popular: PopularList,
         budget: Budget,
         *,
+        reviews: ReviewCounts,
         candidates: int,
         policy: Policy,
     ) -> None:
@@ -91,6 +93,7 @@ class Flow:
         self._profiles = profiles
         self._popular = popular
         self._budget = budget
+        self._reviews = reviews
         self._candidates = candidates
         self._narrower = Narrower(backends, budget, policy)
 
@@ -218,6 +221,7 @@ class Flow:
             history=retrieved.history,
             surface=wish.surface,
             query=wish.query,
+            reviews=self._reviews.columns(retrieved.candidates.products.ids),
         )
         request.MergeFrom(wish.ranking)
         seconds = self._budget.ranking(deadline.remaining())

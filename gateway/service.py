@@ -8,6 +8,7 @@ from gateway import catalog, reads
 from gateway.backends import Backends
 from gateway.feedback import forget_user, record_events
 from gateway.flow import Flow
+from gateway.reviews import Reviews
 from gateway.suggestions import suggest
 from runtime.state.events import EventLog
 
@@ -15,10 +16,11 @@ from runtime.state.events import EventLog
 class GatewayService(GatewayServiceServicer):
     """The one address a shop's back end calls."""
 
-    def __init__(self, flow: Flow, log: EventLog, backends: Backends) -> None:
+    def __init__(self, flow: Flow, log: EventLog, backends: Backends, reviews: Reviews) -> None:
         self._flow = flow
         self._log = log
         self._backends = backends
+        self._reviews = reviews
 
     async def Search(self, request: messages.SearchRequest, context: Any) -> messages.SearchResponse:
         """Find products for a query, ordered for the user."""
@@ -42,13 +44,13 @@ class GatewayService(GatewayServiceServicer):
         self, request: messages.RecordEventsRequest, context: Any
     ) -> messages.RecordEventsResponse:
         """Record what users did."""
-        return await record_events(self._log, request)
+        return await record_events(self._log, self._reviews, request)
 
     async def ForgetUser(
         self, request: messages.ForgetUserRequest, context: Any
     ) -> messages.ForgetUserResponse:
         """Forget a user."""
-        return await forget_user(self._log, request)
+        return await forget_user(self._log, self._reviews, request)
 
     async def UpsertProducts(
         self, request: messages.UpsertProductsRequest, context: Any
@@ -66,4 +68,4 @@ class GatewayService(GatewayServiceServicer):
         self, request: messages.GetProductRequest, context: Any
     ) -> messages.GetProductResponse:
         """Read one product."""
-        return await catalog.get_product(self._backends, request)
+        return await catalog.get_product(self._backends, self._reviews.counts, request)

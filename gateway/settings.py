@@ -34,6 +34,12 @@ class GatewaySettings(ServerSettings):
     retrieval_seconds: float = Field(1.5, gt=0, description="most seconds to wait for candidates")
     ranking_seconds: float = Field(0.5, gt=0, description="most seconds to wait for the ranking service")
 
+    review_batch: int = Field(
+        32, ge=0, le=256, description="recorded reviews judged at once in the background; 0 judges none"
+    )
+    review_poll_seconds: float = Field(
+        5.0, gt=0, description="seconds between looks for reviews that another process recorded or judged"
+    )
     narrowing_confidence: float = Field(
         0.8, ge=0, le=1, description="least confidence of a query's condition that narrows the answer"
     )

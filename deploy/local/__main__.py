@@ -29,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if options.command == "run":
             _require_program(options.program[0])
         with Stack(options.models, options.state, ports=options.ports) as stack:
-            if options.catalog is not None and (status := _load(stack, options)) != 0:
+            if (status := _load(stack, options)) != 0:
                 return status
             if options.command == "serve":
                 return _serve(stack)
@@ -51,9 +51,24 @@ def _serve(stack: Stack) -> int:
 
 
 def _load(stack: Stack, options: argparse.Namespace) -> int:
-    remembered = str(options.state / "load.json")
-    load = [sys.executable, "-m", "catalog", "load", str(options.catalog), "--state", remembered]
-    return _call(load, _environment(stack))
+    """Load the catalogue and the reviews that were given; return the first status that is not 0."""
+    for command, path, notes in (
+        ("load", options.catalog, "load.json"),
+        ("load-reviews", options.reviews, "load-reviews.json"),
+    ):
+        if path is not None:
+            load = [
+                sys.executable,
+                "-m",
+                "catalog",
+                command,
+                str(path),
+                "--state",
+                str(options.state / notes),
+            ]
+            if (status := _call(load, _environment(stack))) != 0:
+                return status
+    return 0
 
 
 def _call(program: Sequence[str], environment: dict[str, str]) -> int:
@@ -99,6 +114,9 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         )
         command.add_argument(
             "--catalog", type=Path, help="a catalogue to load first (python -m catalog load)"
+        )
+        command.add_argument(
+            "--reviews", type=Path, help="reviews to record then (python -m catalog load-reviews)"
         )
     run.add_argument(
         "program", nargs="+", metavar="CMD", help="the command, after --; AISLE_GATEWAY names the gateway"

@@ -40,6 +40,32 @@ FEEDBACK_LAG = Histogram(
     "Seconds from receiving an event to its being visible to the next request.",
     buckets=SECONDS_BUCKETS,
 )
+REVIEWS_JUDGED = Counter(
+    "aisle_reviews_judged",
+    "Reviews judged, by how they feel: positive, neutral, negative, or unreadable for the model.",
+    ("sentiment",),
+)
+REVIEW_ASPECTS = Counter(
+    "aisle_review_aspects",
+    "Clauses of judged reviews by the aspect they name (the model's own) and how they feel.",
+    ("aspect", "sentiment"),
+)
+REVIEW_BATCHES = Counter(
+    "aisle_review_batches",
+    "Batches of reviews by what became of them: judged, refused and judged one by one, or put off because "
+    "the intent service or the store was late, unavailable, overloaded or failed (error).",
+    ("outcome",),
+)
+REVIEW_LAG = Histogram(
+    "aisle_review_lag_seconds",
+    "Seconds from a review's being recorded to its being counted.",
+    buckets=tuple(0.01 * 2**step for step in range(24)),
+)
+REVIEWS_WAITING = Gauge("aisle_reviews_waiting", "Recorded reviews that are not judged yet.")
+REVIEWS_OLDEST = Gauge(
+    "aisle_reviews_oldest_waiting_seconds",
+    "Seconds that the first waiting review has waited; 0 for none, or where none is to be judged.",
+)
 INDEX_ROWS = Gauge("aisle_index_rows", "Products in the index.")
 INDEX_OPENED = Counter(
     "aisle_index_opened",

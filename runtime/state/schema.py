@@ -6,6 +6,7 @@ from pathlib import Path
 from aisle.catalog.v1.user_pb2 import EventType
 from runtime.observability.logs import get_logger
 from runtime.settings import StartupError
+from runtime.state import review_tables
 
 logger = get_logger(__name__)
 
@@ -43,6 +44,7 @@ BEGIN
         strongest = max(strongest, excluded.strongest),
         latest_microseconds = max(latest_microseconds, excluded.latest_microseconds);
 END;
+{review_tables.TABLES}
 PRAGMA user_version = {_VERSION};
 """
 
@@ -74,7 +76,8 @@ def prepare(path: Path) -> None:
         raise _unusable(path, error) from error
     try:
         _check(connection, path)
-        connection.executescript(f"BEGIN IMMEDIATE; {_TABLES} COMMIT;")
+        backfill = "" if review_tables.are_in(connection) else review_tables.BACKFILL
+        connection.executescript(f"BEGIN IMMEDIATE; {_TABLES} {backfill} COMMIT;")
     except sqlite3.Error as error:
         raise _unusable(path, error) from error
     finally:

@@ -28,10 +28,12 @@ _INSERT = (
 _MOST_CHANGES_A_COMMIT = 256
 
 
-class _Change(Protocol[Done_co]):
+class Change(Protocol[Done_co]):
     """A change of the tables, made inside a transaction."""
 
-    def make(self, connection: sqlite3.Connection) -> Done_co: ...
+    def make(self, connection: sqlite3.Connection) -> Done_co:
+        """Change the tables and return what the caller is told."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ class _Forget:
 
 @dataclass(frozen=True)
 class _Waiting(Generic[Done]):
-    change: _Change[Done]
+    change: Change[Done]
     loop: asyncio.AbstractEventLoop
     done: "asyncio.Future[Done]"
 
@@ -85,13 +87,14 @@ class GroupCommitWriter:
 
     async def append(self, rows: Sequence[Row]) -> Appended:
         """Write rows and return once they are on disk; raises Overloaded or Unavailable."""
-        return await self._make(_Append(rows))
+        return await self.make(_Append(rows))
 
     async def forget(self, user_id: str) -> Forgotten:
         """Delete all rows of a user and return once that is on disk; raises Overloaded or Unavailable."""
-        return await self._make(_Forget(user_id))
+        return await self.make(_Forget(user_id))
 
-    async def _make(self, change: _Change[Done]) -> Done:
+    async def make(self, change: Change[Done]) -> Done:
+        """Make a change and return once it is on disk; raises Overloaded or Unavailable."""
         if self._closed:
             raise Unavailable("the event store is closing")
         loop = asyncio.get_running_loop()

@@ -3,7 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from aisle.intent.v1.intent_pb2 import AspectSentiment, ProductSentiment, ReviewSentiment, Sentiment
+from aisle.intent.v1.intent_pb2 import (
+    AspectMention,
+    AspectSentiment,
+    ProductSentiment,
+    ReviewSentiment,
+    Sentiment,
+)
 
 Judged = tuple[str, str]  # aspect and sentiment of a clause
 
@@ -14,13 +20,14 @@ class _Reviews:
     clauses: list[Judged] = field(default_factory=list)
 
 
-def review_sentiment(probabilities: Mapping[str, float]) -> ReviewSentiment:
+def review_sentiment(probabilities: Mapping[str, float], clauses: Sequence[Judged] = ()) -> ReviewSentiment:
     """Return the message of one review's probabilities by sentiment ("negative", "neutral", "positive")."""
     return ReviewSentiment(
-        sentiment=Sentiment.Value(f"SENTIMENT_{likeliest(probabilities).upper()}"),
+        sentiment=_named(likeliest(probabilities)),
         negative=probabilities["negative"],
         neutral=probabilities["neutral"],
         positive=probabilities["positive"],
+        aspects=[AspectMention(aspect=aspect, sentiment=_named(sentiment)) for aspect, sentiment in clauses],
     )
 
 
@@ -42,6 +49,10 @@ def by_product(
         of_product.sentiments.append(sentiment)
         of_product.clauses.extend(judged)
     return [_product(product, reviews) for product, reviews in found.items()]
+
+
+def _named(sentiment: str) -> "Sentiment.ValueType":
+    return Sentiment.Value(f"SENTIMENT_{sentiment.upper()}")
 
 
 def _product(product: str, reviews: _Reviews) -> ProductSentiment:

@@ -14,7 +14,7 @@ from services.intent.decoding import Decoder
 from services.intent.judge import ReviewJudge
 from services.intent.model import IntentModel
 from services.intent.reader import Reader
-from services.intent.sentiment import review_sentiment
+from services.intent.sentiment import by_product
 from services.intent.validation import check, check_reviews
 
 
@@ -45,13 +45,20 @@ class IntentServicer(IntentServiceServicer):
         check_reviews(request)
         clock = StageClock()
         with clock.stage("intent/sentiment"):
-            told = await self._judge.sentiments(request.reviews)
+            told = await self._judge.judge(request.reviews)
         products = []
-        if request.product_ids:
+        if request.product_ids or request.aspects:
             with clock.stage("intent/aspects"):
-                products = await self._judge.products(request.product_ids, request.reviews, told)
+                judged = await self._judge.with_aspects(told, request.reviews)
+            if request.product_ids:
+                products = by_product(
+                    request.product_ids,
+                    [each.sentiment for each in judged],
+                    [each.clauses for each in judged],
+                )
+            told = judged if request.aspects else told
         return ClassifySentimentResponse(
-            sentiments=[review_sentiment(each) for each in told],
+            sentiments=[each.message() for each in told],
             models=[self._model.version],
             stages=clock.times,
             products=products,

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aisle.catalog.v1.columns_pb2 import ProductColumns
+from aisle.catalog.v1.reviews_pb2 import ReviewColumns
 from aisle.catalog.v1.user_pb2 import UserContext
 from aisle.intent.v1.intent_pb2 import Understanding
 from aisle.ranking.v1.ranking_pb2 import Surface
@@ -16,6 +17,7 @@ from services.ranking.history_features import HISTORY_FEATURES, history_features
 from services.ranking.product_features import PRODUCT_FEATURES, product_features
 from services.ranking.query_features import QUERY_FEATURES, query_features
 from services.ranking.retrieval_features import RETRIEVAL_FEATURES, retrieval_features
+from services.ranking.review_features import REVIEW_FEATURES, review_features
 
 SURFACE_FEATURES = ("surface_home", "surface_similar")
 NO_RATES = Rates()
@@ -23,6 +25,7 @@ NO_RATES = Rates()
 FEATURES: tuple[str, ...] = (
     *RETRIEVAL_FEATURES,
     *PRODUCT_FEATURES,
+    *REVIEW_FEATURES,
     *QUERY_FEATURES,
     *HISTORY_FEATURES,
     *SURFACE_FEATURES,
@@ -38,6 +41,7 @@ def compute(
     surface: "Surface.ValueType",
     now_seconds: float,
     rates: Rates = NO_RATES,
+    reviews: ReviewColumns | None = None,
 ) -> NDArray[np.float32]:
     """Return the features of n candidates: float32 [n, len(FEATURES)], finite, row i for candidate i.
 
@@ -45,13 +49,15 @@ def compute(
     a catalogue with other levels than the one trained on looks the same; what is unknown is flagged where
     it can be told apart and counts as average. Without understanding or history their features are 0.
     `now_seconds` is in seconds since the Unix epoch. Price bounds in another currency than a product's count
-    as far as `rates` convert them. Columns must have equal lengths (see `validation`).
+    as far as `rates` convert them. `reviews` is what reviews say of the candidates, row
+    by row. Columns must have equal lengths (see `validation`).
     """
     products = read_products(candidates.products)
     affinities = np.array(candidates.history_affinities, dtype=np.float64)
     values: dict[str, Any] = {
         **retrieval_features(candidates),
         **product_features(products, now_seconds),
+        **review_features(reviews, len(products.ids)),
         **query_features(products, understanding, rates),
         **history_features(products, affinities, user, history, now_seconds),
         "surface_home": float(surface == Surface.SURFACE_HOME),

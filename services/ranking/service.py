@@ -62,6 +62,7 @@ class RankingService(RankingServiceServicer):
                 surface=request.surface,
                 now_seconds=now,
                 rates=self._rates,
+                reviews=request.reviews if request.HasField("reviews") else None,
             )
         count_unknown(features)
         with clock.stage("ranking/model"):

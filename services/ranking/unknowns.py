@@ -10,6 +10,7 @@ _FLAGS = {
     "price": FEATURES.index("price_missing"),
     "rating": FEATURES.index("rating_missing"),
     "positive_share": FEATURES.index("positive_share_missing"),
+    "reviews": FEATURES.index("reviews_missing"),
     "create_time": FEATURES.index("age_missing"),
 }
 _COLUMNS = list(_FLAGS.values())

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from aisle.catalog.v1.columns_pb2 import DictionaryColumn, ProductColumns
+from aisle.catalog.v1.reviews_pb2 import AspectColumns, ReviewColumns
 from aisle.intent.v1.intent_pb2 import Understanding
 from aisle.ranking.v1.ranking_pb2 import RankRequest, Surface
 from runtime.serving.errors import Violations
@@ -28,6 +29,7 @@ def check(request: RankRequest, policy: SurfacePolicy) -> None:
         violations.add("candidates.products.ids", "must hold each id once")
     _check_products(violations, "candidates.products", request.candidates.products)
     _check_scores(violations, request, n)
+    _check_reviews(violations, request.reviews, n)
     if len(request.history.ids) > MOST_HISTORY:
         got = len(request.history.ids)
         violations.add("history.ids", f"must hold at most {MOST_HISTORY} ids, got {got}")
@@ -81,6 +83,18 @@ def _check_scores(violations: Violations, request: RankRequest, n: int) -> None:
         _check_finite(violations, f"{path}.scores", channel.scores, n)
         if _has_length(violations, f"{path}.ranks", channel.ranks, n) and n and min(channel.ranks) < 0:
             violations.add(f"{path}.ranks", f"must be 0 or more, got {min(channel.ranks)}")
+
+
+def _check_reviews(violations: Violations, reviews: ReviewColumns, n: int) -> None:
+    if not reviews.ListFields():
+        return  # nothing is known of any candidate
+    named: dict[str, ReviewColumns | AspectColumns] = {"reviews": reviews}
+    named |= {f"reviews.aspects[{aspect!r}]": column for aspect, column in reviews.aspects.items()}
+    for path, columns in named.items():
+        for name in ("positive", "neutral", "negative"):
+            column = getattr(columns, name)
+            if _has_length(violations, f"{path}.{name}", column, n) and n and min(column) < 0:
+                violations.add(f"{path}.{name}", f"must not be negative, got {min(column)}")
 
 
 def _check_understanding(violations: Violations, understanding: Understanding) -> None:

@@ -127,6 +127,18 @@ def test_repeated_load_sends_nothing_unless_the_gateway_lost_it(
     assert len(servicer.products) == 25
 
 
+def test_notes_of_an_older_version_cost_a_repeated_load(gateway: tuple[Gateway, str], tmp_path: Path) -> None:
+    servicer, address = gateway
+    path, state = _catalogue(tmp_path), tmp_path / "load.json"
+    assert _load(address, path, "--state", str(state)) == 0
+    notes = json.loads(state.read_text())
+    del notes["last"]
+    state.write_text(json.dumps(notes | {"product_id": "P24"}))
+    calls = servicer.calls
+    assert _load(address, path, "--state", str(state)) == 0
+    assert servicer.calls == calls + 3
+
+
 def test_nothing_loaded_is_a_failure(
     gateway: tuple[Gateway, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,5 +1,7 @@
 """The three services as one that a test tells how to behave."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,10 +12,23 @@ from aisle.catalog.v1.matches_pb2 import Count
 from aisle.catalog.v1.product_pb2 import Product
 from aisle.catalog.v1.serving_pb2 import Degradation
 from aisle.catalog.v1.words_pb2 import DidYouMean, Suggestion
-from aisle.intent.v1.intent_pb2 import Constraint, LabelProbability, Understanding, UnderstandResponse
-from aisle.intent.v1.intent_pb2_grpc import IntentServiceServicer
+from aisle.intent.v1.intent_pb2 import (
+    AspectMention,
+    ClassifySentimentRequest,
+    ClassifySentimentResponse,
+    Constraint,
+    LabelProbability,
+    ReviewSentiment,
+    Sentiment,
+    Understanding,
+    UnderstandResponse,
+)
+from aisle.intent.v1.intent_pb2_grpc import IntentServiceServicer, add_IntentServiceServicer_to_server
 from aisle.ranking.v1.ranking_pb2 import RankRequest, RankResponse
-from aisle.ranking.v1.ranking_pb2_grpc import RankingServiceServicer
+from aisle.ranking.v1.ranking_pb2_grpc import (
+    RankingServiceServicer,
+    add_RankingServiceServicer_to_server,
+)
 from aisle.retrieval.v1.retrieval_pb2 import (
     Candidates,
     GetProductsRequest,
@@ -23,7 +38,13 @@ from aisle.retrieval.v1.retrieval_pb2 import (
     SuggestRequest,
     SuggestResponse,
 )
-from aisle.retrieval.v1.retrieval_pb2_grpc import RetrievalServiceServicer
+from aisle.retrieval.v1.retrieval_pb2_grpc import (
+    RetrievalServiceServicer,
+    add_RetrievalServiceServicer_to_server,
+)
+from gateway.backends import Backends
+from runtime.serving.channel import open_channel
+from runtime.serving.interceptor import Limits, ServingInterceptor
 
 # Candidates of every answer: products p0 to p5, p3 and p5 of category "shoe".
 N = 6
@@ -46,6 +67,8 @@ class ScriptedServices(IntentServiceServicer, RetrievalServiceServicer, RankingS
     constraints: list[Constraint] = field(default_factory=list)
     filters: list[str] = field(default_factory=list)
     hidden: int = 0
+    judged: list[list[str]] = field(default_factory=list)  # reviews of each request that was answered
+    illegible: str = ""  # a request that holds this review is refused
 
     async def _fail(self, method: str, context: Any) -> None:
         if method in self.failures:
@@ -60,6 +83,16 @@ class ScriptedServices(IntentServiceServicer, RetrievalServiceServicer, RankingS
             language=language, categories=self.categories, constraints=self.constraints
         )
         return UnderstandResponse(understanding=understanding)
+
+    async def ClassifySentiment(
+        self, request: ClassifySentimentRequest, context: Any
+    ) -> ClassifySentimentResponse:
+        """A review with "bad" in it is negative, and so is the delivery; the others praise the quality."""
+        await self._fail("ClassifySentiment", context)
+        if self.illegible in request.reviews:
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "as the test wishes")
+        self.judged.append(list(request.reviews))
+        return ClassifySentimentResponse(sentiments=[_judged(text) for text in request.reviews])
 
     async def Retrieve(self, request: RetrieveRequest, context: Any) -> RetrieveResponse:
         self.filters.append(request.filter)
@@ -108,3 +141,27 @@ class ScriptedServices(IntentServiceServicer, RetrievalServiceServicer, RankingS
             relevances=column,
             hidden=self.hidden,
         )
+
+
+def _judged(text: str) -> ReviewSentiment:
+    sentiment = Sentiment.SENTIMENT_NEGATIVE if "bad" in text else Sentiment.SENTIMENT_POSITIVE
+    aspect = "delivery" if "bad" in text else "quality"
+    return ReviewSentiment(sentiment=sentiment, aspects=[AspectMention(aspect=aspect, sentiment=sentiment)])
+
+
+@asynccontextmanager
+async def scripted_services() -> AsyncIterator[tuple[ScriptedServices, Backends]]:
+    """Serve all three on a free port until the block ends."""
+    served = ScriptedServices()  # type: ignore[abstract]
+    server = grpc.aio.server(interceptors=[ServingInterceptor(Limits(30, 100))])
+    for add in (
+        add_IntentServiceServicer_to_server,
+        add_RetrievalServiceServicer_to_server,
+        add_RankingServiceServicer_to_server,
+    ):
+        add(served, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    async with open_channel(f"127.0.0.1:{port}") as channel:
+        yield served, Backends(channel, channel, channel)
+    await server.stop(None)

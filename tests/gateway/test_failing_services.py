@@ -11,14 +11,9 @@ from aisle.catalog.v1.serving_pb2 import Degradation, Stage
 from aisle.catalog.v1.words_pb2 import DidYouMean
 from aisle.gateway.v1.gateway_pb2 import ConstraintFate, SearchRequest, SuggestRequest
 from aisle.intent.v1.intent_pb2 import Constraint, ConstraintOperator, LabelProbability, Understanding
-from aisle.intent.v1.intent_pb2_grpc import add_IntentServiceServicer_to_server
 from aisle.ranking.v1.ranking_pb2 import Surface
-from aisle.ranking.v1.ranking_pb2_grpc import add_RankingServiceServicer_to_server
 from aisle.retrieval.v1.retrieval_pb2 import (
     RetrieveRequest,
-)
-from aisle.retrieval.v1.retrieval_pb2_grpc import (
-    add_RetrievalServiceServicer_to_server,
 )
 from gateway.backends import Backends
 from gateway.flow import Answer, Flow, Wish
@@ -27,11 +22,10 @@ from gateway.popular import PopularList
 from gateway.reads import search
 from gateway.settings import GatewaySettings
 from gateway.suggestions import suggest
-from runtime.serving.channel import open_channel
 from runtime.serving.errors import InvalidArgument, NotFound, Unavailable, Violations
-from runtime.serving.interceptor import Limits, ServingInterceptor
+from runtime.state.review_counts import ReviewCounts
 from runtime.state.sqlite import SqliteState
-from tests.gateway.scripted_services import N, ScriptedServices
+from tests.gateway.scripted_services import N, ScriptedServices, scripted_services
 
 CODES = {
     grpc.StatusCode.RESOURCE_EXHAUSTED: "overloaded",
@@ -44,19 +38,8 @@ CODES = {
 
 @pytest.fixture
 async def services() -> AsyncIterator[tuple[ScriptedServices, Backends]]:
-    served = ScriptedServices()  # type: ignore[abstract]
-    server = grpc.aio.server(interceptors=[ServingInterceptor(Limits(30, 100))])
-    for add in (
-        add_IntentServiceServicer_to_server,
-        add_RetrievalServiceServicer_to_server,
-        add_RankingServiceServicer_to_server,
-    ):
-        add(served, server)
-    port = server.add_insecure_port("127.0.0.1:0")
-    await server.start()
-    async with open_channel(f"127.0.0.1:{port}") as channel:
-        yield served, Backends(channel, channel, channel)
-    await server.stop(None)
+    async with scripted_services() as served:
+        yield served
 
 
 @pytest.fixture
@@ -68,7 +51,15 @@ def popular(services: tuple[ScriptedServices, Backends]) -> PopularList:
 def flow(services: tuple[ScriptedServices, Backends], popular: PopularList, tmp_path: Path) -> Any:
     state = SqliteState(tmp_path / "events.db")
     settings = GatewaySettings()
-    yield Flow(services[1], state, popular, settings.budget(), candidates=200, policy=settings.policy())
+    yield Flow(
+        services[1],
+        state,
+        popular,
+        settings.budget(),
+        reviews=ReviewCounts(),
+        candidates=200,
+        policy=settings.policy(),
+    )
     state.close()
 
 

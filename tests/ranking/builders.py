@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from aisle.catalog.v1.columns_pb2 import DictionaryColumn, ProductColumns
+from aisle.catalog.v1.reviews_pb2 import AspectColumns, ReviewColumns
 from aisle.catalog.v1.user_pb2 import EventType, HistoryItem, UserContext
 from aisle.intent.v1.intent_pb2 import LabelProbability, PriceBounds, Slot, Understanding
 from aisle.ranking.v1.ranking_pb2 import RankRequest, Surface
@@ -174,6 +175,22 @@ def rich_request(n: int, seed: int = 0) -> RankRequest:
         ("h1", EventType.EVENT_TYPE_CLICK, 1.0),
         ("h2", EventType.EVENT_TYPE_CART, 40.0),
     )
+    counts = rng.integers(0, 9, (6, n)) * (rng.random(n) < 0.7)
+    told = ReviewColumns(
+        positive=counts[0].tolist(),
+        neutral=counts[1].tolist(),
+        negative=counts[2].tolist(),
+        aspects={
+            "quality": AspectColumns(
+                positive=counts[3].tolist(), neutral=counts[4].tolist(), negative=counts[5].tolist()
+            )
+        },
+    )
     return RankRequest(
-        candidates=found, understanding=reading, user=who, history=past, surface=Surface.SURFACE_SEARCH
+        candidates=found,
+        understanding=reading,
+        user=who,
+        history=past,
+        surface=Surface.SURFACE_SEARCH,
+        reviews=told,
     )

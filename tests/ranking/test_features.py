@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aisle.catalog.v1.columns_pb2 import DictionaryColumn, ProductColumns
+from aisle.catalog.v1.reviews_pb2 import AspectColumns, ReviewColumns
 from aisle.catalog.v1.user_pb2 import EventType
 from aisle.intent.v1.intent_pb2 import LabelProbability, Understanding
 from aisle.ranking.v1.ranking_pb2 import RankRequest, Surface
@@ -236,6 +237,7 @@ def _compute(request: RankRequest) -> "np.ndarray[tuple[int, int], np.dtype[np.f
         request.history,
         surface=request.surface,
         now_seconds=NOW,
+        reviews=request.reviews,
     )
 
 
@@ -262,6 +264,10 @@ def _permute(request: RankRequest, rows: "np.ndarray[tuple[int], np.dtype[np.int
         _shuffle(column.indices, rows)
     _shuffle(result.candidates.fused_scores, rows)
     _shuffle(result.candidates.history_affinities, rows)
+    tables: list[ReviewColumns | AspectColumns] = [result.reviews, *result.reviews.aspects.values()]
+    for told in tables:
+        for counts in (told.positive, told.neutral, told.negative):
+            _shuffle(counts, rows)
     for channel in result.candidates.channels:
         _shuffle(channel.scores, rows)
         _shuffle(channel.ranks, rows)

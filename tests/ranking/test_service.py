@@ -106,6 +106,8 @@ BROKEN: dict[str, Callable[[RankRequest], Any]] = {
     "candidates.history_affinities": lambda r: r.candidates.history_affinities.pop(),
     "candidates.channels[1].ranks": lambda r: r.candidates.channels[1].ranks.pop(),
     "candidates.channels[0].scores": lambda r: r.candidates.channels[0].scores.pop(),
+    "reviews.neutral": lambda r: r.reviews.neutral.pop(),
+    "reviews.aspects['quality'].negative": lambda r: r.reviews.aspects["quality"].negative.pop(),
     "history.prices": lambda r: r.history.prices.pop(),
 }
 
@@ -147,6 +149,11 @@ WRONG: dict[str, tuple[str, Callable[[RankRequest], Any]]] = {
     "index below -1": (
         "candidates.products.categories.indices",
         _set(lambda r: _columns(r).categories.indices, -2),
+    ),
+    "negative number of reviews": ("reviews.positive", _set(lambda r: r.reviews.positive, -1)),
+    "negative number of clauses": (
+        "reviews.aspects['quality'].positive",
+        _set(lambda r: r.reviews.aspects["quality"].positive, -1),
     ),
     "NaN bound": (
         "understanding.price.maximum",

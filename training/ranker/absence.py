@@ -8,6 +8,7 @@ from torch import Tensor
 from services.ranking.features import FEATURES
 from services.ranking.history_features import HISTORY_FEATURES
 from services.ranking.query_features import QUERY_FEATURES
+from services.ranking.review_features import REVIEW_FEATURES
 
 # Features that are absent together (0 is neutral by design), the flag that says so, and how often.
 _GROUPS: tuple[tuple[Sequence[str], str | None, float], ...] = (
@@ -21,6 +22,7 @@ _GROUPS: tuple[tuple[Sequence[str], str | None, float], ...] = (
     ),
     (("rating",), "rating_missing", 0.1),
     (("positive_share",), "positive_share_missing", 0.1),
+    (REVIEW_FEATURES[1:], "reviews_missing", 0.1),  # no review was recorded, or none is judged yet
     (("fresh_month", "fresh_year"), "age_missing", 0.1),
 )
 

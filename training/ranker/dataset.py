@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aisle.catalog.v1.user_pb2 import UserContext
-from aisle.intent.v1.intent_pb2 import Understanding
 from aisle.ranking.v1.ranking_pb2 import Surface
 from services.ranking.features import FEATURES, compute
 from services.retrieval.index import Retrieved
@@ -80,7 +79,7 @@ def build(
     for number, request in enumerate(requests):
         query = shop.query[request.query_id]
         found = _retrieve(query, request, upstream, contexts[request.id])
-        rows = _rows(number, request, found, upstream.understandings[query.id], contexts[request.id])
+        rows = _rows(number, request, found, upstream, contexts[request.id])
         if query.split == request.split:
             best = [row_of[product] for product in found.candidates.products.ids[:CANDIDATES]]
             rows.grades[: len(best)] = grade(query)[best]
@@ -99,17 +98,16 @@ def _retrieve(query: Query, request: Request, upstream: Upstream, context: UserC
     )
 
 
-def _rows(
-    number: int, request: Request, found: Retrieved, understanding: Understanding, context: UserContext
-) -> Rows:
+def _rows(number: int, request: Request, found: Retrieved, upstream: Upstream, context: UserContext) -> Rows:
     features = compute(
         found.candidates,
-        understanding,
+        upstream.understandings[request.query_id],
         context,
         found.history,
         surface=Surface.SURFACE_SEARCH,
         now_seconds=request.event_seconds,
         rates=RATES,
+        reviews=upstream.reviews.at(request.event_seconds).columns(found.candidates.products.ids),
     )
     ids = list(found.candidates.products.ids)
     place = {product: position for position, product in enumerate(request.product_ids)}

@@ -13,25 +13,28 @@ from runtime.inference.store import ModelStore
 from services.intent.decoding import Decoder
 from services.intent.labels import read_labels
 from services.intent.model import MODEL as INTENT
+from services.intent.model import IntentModel
 from services.retrieval.index import CatalogIndex
 from services.retrieval.text import passage
 from services.retrieval.words.query_words import QueryWords
 from training.demo_shop import DemoShop, Query
+from training.ranker.reviews import ReviewTimeline, read_reviews
 
 RETRIEVER = "retriever"
 
 
 @dataclass(frozen=True)
 class Upstream:
-    """The index of a shop, and by query id the embedding, float32 [dim], and the understanding."""
+    """The index of a shop, by query id the embedding, float32 [dim], and the understanding; its reviews."""
 
     index: CatalogIndex
     embeddings: Mapping[str, NDArray[np.float32]]
     understandings: Mapping[str, Understanding]
+    reviews: ReviewTimeline
 
 
 def ask_upstream(shop: DemoShop, queries: Sequence[Query], settings: InferenceSettings) -> Upstream:
-    """Index the shop and read the queries; raises StartupError when a model was not published before."""
+    """Index the shop, read queries and reviews; raises StartupError when a model was not published before."""
     store = ModelStore(settings.models)
     retriever = TextModel.open(store, RETRIEVER, settings)
     intent = TextModel.open(store, INTENT, settings)
@@ -39,6 +42,7 @@ def ask_upstream(shop: DemoShop, queries: Sequence[Query], settings: InferenceSe
         index=_index(shop, retriever),
         embeddings=_embeddings(queries, retriever),
         understandings=_understandings(queries, intent),
+        reviews=read_reviews(shop, IntentModel(intent, read_labels(intent.stored))),
     )
 
 

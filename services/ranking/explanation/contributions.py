@@ -49,8 +49,8 @@ def contributions(scored: Scored, rows: Sequence[int], predict: Predict) -> list
 
     The value of a set of groups is ln p of a candidate that has its own features in these groups and the mean
     over the request's candidates in the others; the Shapley value (1953; Lundberg and Lee, arXiv 1705.07874)
-    is taken exactly over all 2^7 sets. What an average candidate gets is a part of its own, so that nothing
-    is left over. `predict` is called with 128 rows for each of `rows`.
+    is taken exactly over all 2^8 sets. What an average candidate gets is a part of its own, so that nothing
+    is left over. `predict` is called with 256 rows for each of `rows`.
     """
     average = scored.features.mean(axis=0, keepdims=True)
     values = _values(scored.features[list(rows)], average, predict)

@@ -7,6 +7,7 @@ from aisle.ranking.v1.ranking_pb2 import RankRequest
 from services.ranking.columns import Products
 from services.ranking.explanation.contributions import Part, Predict, Scored, contributions
 from services.ranking.explanation.words import LANGUAGES, Facts, reasons
+from services.ranking.review_features import read_reviews
 
 MOST_EXPLAINED = 100
 
@@ -23,13 +24,14 @@ def explain(
 ) -> list[HitExplanation]:
     """Explain the hits at `rows` of the request's candidates."""
     language = chosen_language(request)
+    told = read_reviews(request.reviews, len(products.ids))
     return [
         HitExplanation(
             contributions=_sorted(parts),
             reasons=reasons(
                 parts,
                 moves.get(row, ()),
-                Facts.of(products, request.candidates.channels, row, now_seconds),
+                Facts.of(products, request.candidates.channels, told, row, now_seconds),
                 language,
             ),
         )

@@ -10,10 +10,11 @@ from services.ranking.history_features import HISTORY_FEATURES
 from services.ranking.product_features import PRODUCT_FEATURES
 from services.ranking.query_features import QUERY_FEATURES
 from services.ranking.retrieval_features import RETRIEVAL_FEATURES
+from services.ranking.review_features import REVIEW_FEATURES
 
 RETRIEVAL, QUERY, PRICE, REPUTATION = "retrieval", "query", "price", "reputation"
-FRESHNESS, AVAILABILITY, TASTE = "freshness", "availability", "taste"
-GROUPS = (RETRIEVAL, QUERY, PRICE, REPUTATION, FRESHNESS, AVAILABILITY, TASTE)
+REVIEWS, FRESHNESS, AVAILABILITY, TASTE = "reviews", "freshness", "availability", "taste"
+GROUPS = (RETRIEVAL, QUERY, PRICE, REPUTATION, REVIEWS, FRESHNESS, AVAILABILITY, TASTE)
 
 _REPUTATION = ("rating_missing", "rating", "reviews_log", "positive_share_missing", "positive_share")
 _FRESHNESS = ("age_missing", "fresh_month", "fresh_year")
@@ -27,6 +28,7 @@ def group_of(feature: str) -> str:
         RETRIEVAL: RETRIEVAL_FEATURES,
         QUERY: QUERY_FEATURES,
         REPUTATION: _REPUTATION,
+        REVIEWS: REVIEW_FEATURES,
         FRESHNESS: _FRESHNESS,
         AVAILABILITY: ("unavailable",),
         TASTE: HISTORY_FEATURES,

@@ -10,6 +10,7 @@ from aisle.retrieval.v1.retrieval_pb2 import ChannelColumn
 from services.ranking.columns import Products
 from services.ranking.explanation import groups
 from services.ranking.explanation.contributions import AVERAGE, Part
+from services.ranking.review_features import Reviews
 
 LANGUAGES = ("zh", "en")
 _MOST_GROUPS = 4
@@ -21,6 +22,7 @@ _RAISES: Mapping[str, tuple[str, str]] = {
     groups.QUERY: ("类目和属性符合查询", "Its category and attributes are those the query asks for"),
     groups.PRICE: ("价格{price}有吸引力", "Its price{price} speaks for it"),
     groups.REPUTATION: ("口碑好{rating}", "It is well reviewed{rating}"),
+    groups.REVIEWS: ("{leaning}{judged}，有助于排名", "{leaning}{judged}, which speaks for it"),
     groups.FRESHNESS: ("上架时间{age}有优势", "Its age{age} speaks for it"),
     groups.AVAILABILITY: ("有货", "It can be bought now"),
     groups.TASTE: ("符合该用户以往的喜好", "It suits what this user liked before"),
@@ -36,6 +38,7 @@ _LOWERS: Mapping[str, tuple[str, str]] = {
     ),
     groups.PRICE: ("价格{price}不占优势", "Its price{price} speaks against it"),
     groups.REPUTATION: ("口碑不如其他候选{rating}", "Others are better reviewed{rating}"),
+    groups.REVIEWS: ("{leaning}{judged}，不占优势", "{leaning}{judged}, which speaks against it"),
     groups.FRESHNESS: ("上架时间{age}不占优势", "Its age{age} speaks against it"),
     groups.AVAILABILITY: ("缺货", "It cannot be bought now"),
     groups.TASTE: ("与该用户以往的喜好不同", "It is unlike what this user liked before"),
@@ -65,6 +68,12 @@ _MOVES: Mapping[int, tuple[str, str]] = {
         "It is new and is being tried: it moves from position {start} to {to}",
     ),
 }
+_NOT_READ, _POSITIVE, _NEGATIVE, _MIXED = (
+    ("暂无评价内容", "No reviews of it were read"),
+    ("评价好评多", "Its reviews are mostly positive"),
+    ("评价差评多", "Its reviews are mostly negative"),
+    ("评价好坏参半", "Its reviews are mixed"),
+)
 _CHANNELS: Mapping[str, tuple[str, str]] = {
     "lexical": ("字词", "words"),
     "dense": ("语义", "meaning"),
@@ -83,18 +92,29 @@ class Facts:
     rating: float
     reviews: int
     age_days: float
+    positive: int
+    negative: int
+    judged: int
 
     @classmethod
     def of(
-        cls, products: Products, channels: Iterable[ChannelColumn], row: int, now_seconds: float
+        cls,
+        products: Products,
+        channels: Iterable[ChannelColumn],
+        told: Reviews,
+        row: int,
+        now_seconds: float,
     ) -> "Facts":
-        """Return the facts of candidate `row`."""
+        """Return the facts of candidate `row`; `told` is what reviews say of all candidates."""
         return cls(
             {each.channel: each.ranks[row] for each in channels if each.ranks[row]},
             float(products.prices[row]),
             float(products.ratings[row]),
             int(products.review_counts[row]),
             (now_seconds - float(products.created[row])) / _DAY_SECONDS,
+            int(told.positive[row]),
+            int(told.negative[row]),
+            int(told.all[row]),
         )
 
 
@@ -141,8 +161,26 @@ def _facts(facts: Facts, tongue: int) -> dict[str, str]:
         if np.isnan(facts.price)
         else f" {facts.price:g} ".rstrip() + (" " if tongue == 0 else ""),
         "rating": "" if np.isnan(facts.rating) else _bracketed(f"{facts.rating:.1f}{comma}{reviews}", tongue),
+        "leaning": _leaning(facts)[tongue],
+        "judged": _judged(facts, tongue),
         "age": "" if np.isnan(facts.age_days) else _bracketed(age, tongue),
     }
+
+
+def _leaning(facts: Facts) -> tuple[str, str]:
+    if not facts.judged:
+        return _NOT_READ
+    if 2 * facts.positive > facts.judged:
+        return _POSITIVE
+    return _NEGATIVE if 2 * facts.negative > facts.judged else _MIXED
+
+
+def _judged(facts: Facts, tongue: int) -> str:
+    if not facts.judged:
+        return ""
+    if tongue == 0:
+        return _bracketed(f"{facts.judged} 条中好评 {facts.positive} 条、差评 {facts.negative} 条", tongue)
+    return _bracketed(f"{facts.positive} of {facts.judged} praise it, {facts.negative} blame it", tongue)
 
 
 def _named(channel: str, tongue: int) -> str:

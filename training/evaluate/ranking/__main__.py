@@ -18,7 +18,6 @@ from runtime.inference.store import ModelStore
 from runtime.settings import StartupError
 from services.intent.model import MODEL as INTENT
 from services.intent.model import IntentModel
-from services.intent.service import IntentServicer
 from services.ranking.model import MODEL as RANKER
 from services.ranking.model import RankingModel
 from services.ranking.settings import RankingSettings
@@ -81,7 +80,7 @@ def _maker(
 ) -> CaseMaker:
     inference = InferenceSettings(models=options.models, threads=options.threads)
     retriever = TextModel.open(store, RETRIEVER, inference)
-    intent = IntentServicer(IntentModel.open(store, inference))
+    intent = IntentModel.open(store, inference)
     asked = [shop.query[each] for each in sorted({request.query_id for request in requests})]
     upstream = read_upstream(shop, asked, retriever, intent, EmbeddingCache(options.cache, retriever))
     return CaseMaker(shop, upstream, RankingModel.open(store, inference))

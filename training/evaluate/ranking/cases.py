@@ -91,6 +91,7 @@ class CaseMaker:
             history,
             surface=Surface.SURFACE_SEARCH if reading else Surface.SURFACE_HOME,
             now_seconds=request.event_seconds,
+            reviews=self._upstream.reviews.at(request.event_seconds).columns(candidates.products.ids),
         )
         return Case(
             request_id=request.id,

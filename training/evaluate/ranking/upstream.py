@@ -5,11 +5,13 @@ from collections.abc import Mapping, Sequence
 
 from aisle.intent.v1.intent_pb2 import Understanding, UnderstandRequest
 from runtime.inference.encoder import TextModel
+from services.intent.model import IntentModel
 from services.intent.service import IntentServicer
 from services.retrieval.index import CatalogIndex
 from services.retrieval.text import passage
 from training.demo_shop import DemoShop, Query
 from training.evaluate.embeddings import EmbeddingCache
+from training.ranker.reviews import read_reviews
 from training.ranker.upstream import Upstream
 
 
@@ -17,10 +19,10 @@ def read_upstream(
     shop: DemoShop,
     queries: Sequence[Query],
     retriever: TextModel,
-    intent: IntentServicer,
+    intent: IntentModel,
     cache: EmbeddingCache,
 ) -> Upstream:
-    """Index the shop and read the queries as the served models do."""
+    """Index the shop and read the queries and reviews as the served models do."""
     manifest = retriever.manifest
     index = CatalogIndex(manifest.dimension)
     texts = [manifest.passage_prefix + passage(product) for product in shop.products]
@@ -29,7 +31,8 @@ def read_upstream(
     return Upstream(
         index=index,
         embeddings={query.id: row for query, row in zip(queries, embeddings, strict=True)},
-        understandings=asyncio.run(_understandings(intent, queries)),
+        understandings=asyncio.run(_understandings(IntentServicer(intent), queries)),
+        reviews=read_reviews(shop, intent),
     )
 
 
