@@ -18,6 +18,7 @@ from services.retrieval.collaborative import CollaborativeModel, Vectors
 from services.retrieval.collaborative_rows import CollaborativeRows
 from services.retrieval.finding import Finder
 from services.retrieval.fusion import Scores, Spread
+from services.retrieval.latest import LatestWords
 from services.retrieval.locking import ReadWriteLock
 from services.retrieval.popularity import popularity
 from services.retrieval.recommendation import fresh_channel
@@ -89,6 +90,7 @@ class CatalogIndex:
         )
         self._state = 0
         self._popular: tuple[int, Scores] = (-1, np.zeros(0, np.float32))
+        self._latest = LatestWords()
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -172,7 +174,7 @@ class CatalogIndex:
     def match_words(self, query: str) -> LexicalMatch:
         """Return the lexical scores of `query`, to be handed to `search`; it can run beside the encoder."""
         with self._lock.read():
-            return self._match_words(query)
+            return self._matched(query)
 
     def search(
         self,
@@ -197,7 +199,7 @@ class CatalogIndex:
         with self._lock.read():
             ask = self._ask(limit, history_ids, allowed, wish, user)
             if words is None or words.state != self._rows.lexical.state or words.query != query:
-                words = self._match_words(query)
+                words = self._matched(query)
             if embedding is None:
                 return self._finder.by_words(words, ask)
             return self._finder.by_meaning(words, embedding, ask, also)
@@ -243,6 +245,9 @@ class CatalogIndex:
     def _reading(self, read: Callable[[], T]) -> T:
         with self._lock.read():
             return read()
+
+    def _matched(self, query: str) -> LexicalMatch:
+        return self._latest.matched(query, self._rows.lexical.state, self._match_words)
 
     def _match_words(self, query: str) -> LexicalMatch:
         start = time.perf_counter()
