@@ -97,7 +97,7 @@ class Door:
         return True
 
     def leave(self, entered: float, now: float, *, counts: bool) -> None:
-        """Note that a call ended; `counts` says whether its latency tells of the load: a refused input's not."""
+        """Note that a call ended; `counts`: whether its latency tells of the load, unlike a bad input's."""
         self._inflight -= 1
         window = self._window
         if not counts or window is None:

@@ -3,11 +3,12 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NoReturn, cast
 
 import grpc
 from google.protobuf.message import DecodeError
+from prometheus_client import Counter, Histogram
 
 from runtime.observability import metrics
 from runtime.observability.logs import get_logger
@@ -66,7 +67,9 @@ class ServingInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
         service, name = method.lstrip("/").split("/", 1)
         limit = Gradient2(self._limits.min_concurrent_rpcs, self._limits.max_concurrent_rpcs)
         door = None if service in _UNLIMITED_SERVICES else Door(service, name, limit)
-        call = _Call(service, name, handler.unary_unary, handler.request_deserializer, door)
+        labels = (service, name, "unary")
+        started = metrics.SERVER_STARTED.labels(*labels)
+        call = _Call(service, name, handler.unary_unary, handler.request_deserializer, door, labels, started)
 
         async def behavior(raw: bytes, context: "grpc.aio.ServicerContext[Any, Any]") -> Any:
             return await self._serve(call, raw, context)
@@ -80,7 +83,7 @@ class ServingInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
 
     async def _serve(self, call: "_Call", raw: bytes, context: "grpc.aio.ServicerContext[Any, Any]") -> Any:
         start = time.perf_counter()
-        metrics.SERVER_STARTED.labels(*call.labels).inc()
+        call.started.inc()
         if call.door is not None and not call.door.enter(start):
             await self._refuse(call, context, start)
         metrics.INFLIGHT.inc()
@@ -141,10 +144,9 @@ class _Call:
     behavior: Behavior
     deserialize: Callable[[bytes], Any]
     door: Door | None
-
-    @property
-    def labels(self) -> tuple[str, str, str]:
-        return self.service, self.name, "unary"
+    labels: tuple[str, str, str]
+    started: Counter
+    handled: dict[grpc.StatusCode, tuple[Counter, Histogram]] = field(default_factory=dict)
 
     def parse(self, raw: bytes) -> Any:
         try:
@@ -155,8 +157,15 @@ class _Call:
 
 
 def _handled(call: _Call, code: grpc.StatusCode, seconds: float) -> None:
-    metrics.SERVER_HANDLED.labels(*call.labels, code.name).inc()
-    metrics.SERVER_HANDLING_SECONDS.labels(*call.labels, code.name).observe(seconds)
+    if code not in call.handled:  # finding a metric by its labels costs as much as counting
+        labels = (*call.labels, code.name)
+        call.handled[code] = (
+            metrics.SERVER_HANDLED.labels(*labels),
+            metrics.SERVER_HANDLING_SECONDS.labels(*labels),
+        )
+    counter, histogram = call.handled[code]
+    counter.inc()
+    histogram.observe(seconds)
 
 
 def _status_code(code: Any) -> grpc.StatusCode:

@@ -39,7 +39,9 @@ class ServerSettings(ProcessSettings):
         32, ge=1, description="calls of a method served at once however slow they become; see the next"
     )
     max_concurrent_rpcs: int = Field(
-        256, ge=1, description="most calls of a method served at once; how many, latency says, more are refused"
+        256,
+        ge=1,
+        description="most calls of a method served at once; how many, latency says, more are refused",
     )
     drain_seconds: float = Field(
         1.0, ge=0, le=300, description="seconds between NOT_SERVING and refusing calls"

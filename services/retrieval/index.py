@@ -88,7 +88,7 @@ class CatalogIndex:
         self.suggester = Suggester(
             self._phrases, self._reading, self._rows.lexical.documents, self._query_words.past_queries
         )
-        self._state = 0
+        self.state = 0
         self._popular: tuple[int, Scores] = (-1, np.zeros(0, np.float32))
         self._latest = LatestWords()
 
@@ -131,7 +131,7 @@ class CatalogIndex:
                 if change.renamed:
                     self.vocabulary.put(product)
                     self._phrases.put(product)
-                self._state += 1
+                self.state += 1
 
     def delete(self, ids: Iterable[str]) -> int:
         """Delete the products with `ids` and return how many there were."""
@@ -259,10 +259,10 @@ class CatalogIndex:
 
     def _popularity(self) -> Scores:
         state, scores = self._popular
-        if state != self._state:
+        if state != self.state:
             numbers = self._rows.columns.numbers(len(self))
             scores = popularity(numbers["rating"], numbers["review_count"])
-            self._popular = (self._state, scores)
+            self._popular = (self.state, scores)
         return scores
 
     def _user_vector(self, history_ids: Sequence[str]) -> Vectors | None:
@@ -292,5 +292,5 @@ class CatalogIndex:
             self._rows.remove(removal)
             self.vocabulary.remove(product_id)
             self._phrases.remove(product_id)
-            self._state += 1
+            self.state += 1
         return True
