@@ -44,5 +44,5 @@ def _metrics(address: str) -> dict[str, float]:
         sample.name: sample.value
         for family in families
         for sample in family.samples
-        if sample.labels == {"reason": "concurrency"} or sample.labels == _SEARCH
+        if sample.labels in ({"reason": "concurrency"}, _SEARCH)
     }
