@@ -12,7 +12,7 @@ from prometheus_client import Counter, Histogram
 
 from runtime.observability import metrics
 from runtime.observability.logs import get_logger
-from runtime.serving import deadline, request_id
+from runtime.serving import admission, deadline, request_id
 from runtime.serving.admission import Door, Gradient2
 from runtime.serving.errors import (
     AisleError,
@@ -87,7 +87,7 @@ class ServingInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
         if call.door is not None and not call.door.enter(start):
             await self._refuse(call, context, start)
         metrics.INFLIGHT.inc()
-        code = grpc.StatusCode.OK
+        code, noted = grpc.StatusCode.OK, admission.begin()
         try:
             return await self._within_deadline(call, raw, context)
         except AisleError as error:
@@ -107,7 +107,7 @@ class ServingInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
             metrics.INFLIGHT.dec()
             end = time.perf_counter()
             if call.door is not None:
-                call.door.leave(start, end, counts=code in _TELLING)
+                call.door.leave(start, end, counts=code in _TELLING, strained=noted.strained)
             _handled(call, code, end - start)
         raise AssertionError("abort returned")  # pragma: no cover
 

@@ -45,7 +45,7 @@ CODES = {
 @pytest.fixture
 async def services() -> AsyncIterator[tuple[ScriptedServices, Backends]]:
     served = ScriptedServices()  # type: ignore[abstract]
-    server = grpc.aio.server(interceptors=[ServingInterceptor(Limits(30, 100))])
+    server = grpc.aio.server(interceptors=[ServingInterceptor(Limits(30, 100, 100))])
     for add in (
         add_IntentServiceServicer_to_server,
         add_RetrievalServiceServicer_to_server,
