@@ -164,7 +164,8 @@ class Finder:
         rows, mask, hidden = scored.pool.rows, cuts.by_words(words.scores), allowed.copy()
         if ask.narrows and rows.size < len(self._rows):
             passing, hidden = meeting(allowed, conditions), looked_at(allowed, conditions, ask.wish.facets)
-            rough = self._scorer.rough(words, embedding, self._looked_over(embedding, passing, hidden, depth))
+            over = self._looked_over(words, embedding, ask, passing, hidden)
+            rough = self._scorer.rough(words, embedding, over)
             mask[rough.rows] |= cuts.by_meaning(rough.dense.scores)
             hidden[rough.rows] = False
             groups = groups_of(self._rows, ask.wish)
@@ -192,11 +193,13 @@ class Finder:
             words.best[:] = [Best(embedding, ask.limit, ask.history_ids, state, scored, cuts)]
         return scored, cuts
 
-    def _looked_over(self, embedding: Vectors, passing: Mask, looked: Mask, depth: int) -> Rows:
-        """Return all rows of `looked`, or where they are too many, those of `passing` that are nearest."""
+    def _looked_over(
+        self, words: LexicalMatch, embedding: Vectors, ask: Ask, passing: Mask, looked: Mask
+    ) -> Rows:
+        """Return all rows of `looked`, or the best of `passing` where they are too many or bounds will do."""
         rows = np.flatnonzero(looked)
-        if rows.size > _MOST_LOOKED_AT and passing.any():
-            return self._rows.vectors.nearest(embedding, _DEPTH * depth, passing)
+        if (rows.size > _MOST_LOOKED_AT or not ask.wish.counts_all) and passing.any():
+            return self._pooled(embedding, max(ask.limit, DEPTH), [words.channel], passing)
         return rows
 
     def _pooled(
