@@ -22,6 +22,7 @@ GATEWAY ?=
 RATES ?=
 SETS ?=
 SPLIT ?= validation
+SIZE ?= 100k
 BENCH ?=
 REF ?=
 PEERS ?=
@@ -39,7 +40,7 @@ FINE_TUNING := $(wildcard training/*.py training/base_models/*.py training/expor
 ENCODERS := $(MODELS)/.trained-retriever $(MODELS)/.trained-intent
 TRAINED := $(MODELS)/.trained-ranker $(MODELS)/.trained-sequence
 
-.PHONY: help setup protos shop models demo serve test lint eval eval-recommend bench bench-gate bench-retrieval bench-peers images clean eval-ingredients eval-intent compare-methods eval-ranking
+.PHONY: help setup protos shop models demo serve test lint eval eval-recommend bench bench-gate bench-search bench-retrieval bench-peers images clean eval-ingredients eval-intent compare-methods eval-ranking
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -149,6 +150,10 @@ bench: $(if $(GATEWAY),setup,models) ## latency of searches under open-loop load
 bench-gate: models ## CPU and latency against another commit, in one run (REF=the last tag, or else main~)
 	$(PY) -m bench gate $(if $(REF),--ref $(REF)) --models $(MODELS) --state $(STATE) \
 	  --catalog $(CATALOG_PATH) $(if $(QUERIES),--queries $(QUERIES))
+
+bench-search: models ## the whole search: cold, warm, and at twice saturation (SIZE=10k|100k)
+	$(PY) -m bench.retrieval.kept --set demo$(SIZE) --state state/bench-$(SIZE) --models $(MODELS) --shop $(SHOP)
+	$(PY) -m bench search --state state/bench-$(SIZE) --models $(MODELS) --queries $(SHOP) $(BENCH)
 
 bench-retrieval: models ## the index beside FAISS and Milvus Lite (SETS=demo10k,demo100k,synthetic1m)
 	$(PY) -m bench.retrieval --models $(MODELS) --shop $(SHOP) $(if $(SETS),--sets $(SETS))

@@ -1,7 +1,7 @@
 """Measures a running gateway under an open-loop load.
 
     python -m bench --gateway 127.0.0.1:50050 --rates 5,10,20
-    python -m bench sweep | slo --p99-ms 60 | compare A B | gate --ref v1
+    python -m bench sweep | slo --p99-ms 60 | compare A B | search --state FOLDER | gate --ref v1
 
 Exits 1 with a sentence when the gateway cannot be reached or a file cannot be used, and 130 after Ctrl-C.
 """
@@ -13,9 +13,10 @@ from collections.abc import Sequence
 
 import grpc
 
-from bench import comparison, curve, gate, objective, queries
+from bench import comparison, curve, gate, objective, queries, whole
 from bench.connection import UnreachableError
 from bench.options import parse
+from bench.serving import NotServed
 from bench.session import about, close, own_target, stoppable
 
 _OF_ONE_GATEWAY = {"run": curve.run, "sweep": curve.sweep, "slo": objective.slo}
@@ -28,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if options.command == "gate":
             return gate.run(options, lambda: asyncio.run(_measure(options)))
         return asyncio.run(_measure(options))
-    except (queries.QueryFileError, UnreachableError, gate.GateError, ValueError) as error:
+    except (queries.QueryFileError, UnreachableError, gate.GateError, NotServed, ValueError) as error:
         return _fail(str(error))
     except grpc.aio.AioRpcError as error:
         return _fail(f"the gateway at {options.gateway} answered {error.code().name}: {error.details()}")
@@ -43,6 +44,11 @@ async def _measure(options: argparse.Namespace) -> int:
                 facts = about(options)
                 found = await _OF_ONE_GATEWAY[options.command](options, target, stop)
             return close(options, found, facts, [target.mix], stop)
+    if options.command == "search":
+        with stoppable() as stop:
+            measured = await whole.search(options, stop)
+        facts = about(options)
+        return close(options, measured.found, facts, measured.mixes, stop)
     with stoppable() as stop:
         facts = about(options)
         found, mixes = await comparison.compare(options, stop)

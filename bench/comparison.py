@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from bench.measure import Measured, Stop, Target, measure
 from bench.mixes import Mix
-from bench.session import Findings, load_of, peak, target
+from bench.session import Findings, load_of, saturated, target
 
 _SHARE_OF_SATURATION = 0.25
 _DRAWS = 10_000
@@ -67,7 +67,7 @@ async def compare(options: argparse.Namespace, stop: Stop) -> tuple[Findings, li
 
 async def _in_turn(options: argparse.Namespace, targets: Sequence[Target], stop: Stop) -> Findings:
     found, settings = Findings(), load_of(options)
-    rate = options.rate or _SHARE_OF_SATURATION * await peak(targets[0])
+    rate = options.rate or _SHARE_OF_SATURATION * await saturated(targets[0], settings, found, stop)
     rounds: list[tuple[Measured, Measured]] = []
     for number in range(1, options.rounds + 1):
         pair: dict[str, Measured] = {}

@@ -4,21 +4,17 @@ Information, not a verdict: shared machines are too noisy for one, so the exit s
 """
 
 import argparse
-import os
-import re
 import shutil
 import subprocess
 import sys
 import tempfile
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from bench.serving import served
+
 _BEYOND = 0.05
-_READY_SECONDS = 180.0
-_STOP_SECONDS = 60.0
-_LISTENING = re.compile(r"^(\w+)\s+(\S+:\d+)\s+metrics http://(\S+)/metrics$")
 
 
 class GateError(Exception):
@@ -42,11 +38,11 @@ def run(options: argparse.Namespace, compare: Callable[[], int]) -> int:
         for name, checkout in (("a", other), ("b", Path.cwd())):
             state = folder / f"state-{name}"
             shutil.copytree(options.state, state)
-            addresses, metrics = stack.enter_context(_served(options, checkout, state))
-            setattr(options, name, addresses["gateway"])
-            setattr(options, f"metrics_{name}", metrics)
-            options.gateway, options.metrics = addresses["gateway"], metrics
-            options.retrieval_metrics = metrics["retrieval"]
+            there = stack.enter_context(served(checkout, options.models, state, options.catalog))
+            setattr(options, name, there.addresses["gateway"])
+            setattr(options, f"metrics_{name}", there.metrics)
+            options.gateway, options.metrics = there.addresses["gateway"], there.metrics
+            options.retrieval_metrics = there.metrics["retrieval"]
         options.ref = f"{ref} ({commit})"
         return compare()
 
@@ -99,51 +95,3 @@ def _generate(folder: Path) -> None:
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=120)
     if done.returncode:
         raise GateError(f"code of {folder} cannot be generated: {done.stderr.strip()}")
-
-
-@contextmanager
-def _served(
-    options: argparse.Namespace, checkout: Path, state: Path
-) -> Iterator[tuple[dict[str, str], dict[str, str]]]:
-    """Yield the gRPC and the /metrics addresses of a checkout's stack by process."""
-    command = [sys.executable, "-u", "-m", "deploy.local", "serve", "--ports", "auto"]
-    command += ["--models", str(options.models.resolve()), "--state", str(state)]
-    if options.catalog is not None:
-        command += ["--catalog", str(options.catalog.resolve())]
-    process = subprocess.Popen(
-        command,
-        cwd=checkout,
-        stdout=subprocess.PIPE,
-        text=True,
-        env=os.environ | {"AISLE_REEMBED": "true"},
-        start_new_session=True,  # Ctrl-C ends the measuring, then this
-    )
-    late = threading.Timer(_READY_SECONDS, process.terminate)
-    late.start()
-    try:
-        listening = _listening(process, checkout)
-        late.cancel()
-        yield listening
-    finally:
-        late.cancel()
-        _end(process)
-
-
-def _listening(process: subprocess.Popen[str], checkout: Path) -> tuple[dict[str, str], dict[str, str]]:
-    addresses, metrics = {}, {}
-    assert process.stdout is not None
-    for line in process.stdout:
-        if found := _LISTENING.match(line.strip()):
-            addresses[found[1]], metrics[found[1]] = found[2], found[3]
-        if line.startswith("serving"):
-            return addresses, metrics
-    raise GateError(f"the stack of {checkout} did not come up within {_READY_SECONDS:g} s; see above")
-
-
-def _end(process: subprocess.Popen[str]) -> None:
-    process.terminate()
-    try:
-        process.communicate(timeout=_STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.communicate()

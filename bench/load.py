@@ -35,12 +35,12 @@ class Plan:
 
 @dataclass
 class Outcome:
-    """What became of the requests due after the warm-up: row i of the first three lists is one request."""
+    """What became of the requests due after the warm-up: row i of the first four lists is one request."""
 
     latencies: list[float] = field(default_factory=list)  # seconds from the intended send time to the end
     lags: list[float] = field(default_factory=list)  # seconds from the intended to the actual send time
     codes: list[str] = field(default_factory=list)  # gRPC status code names
-    degraded: list[tuple[str, ...]] = field(default_factory=list)  # stages each answer lacked
+    degraded: list[tuple[str, ...]] = field(default_factory=list)  # stages its answer lacked, if there is one
     stages: dict[str, list[float]] = field(default_factory=dict)  # seconds by stage, of answers
     models: dict[str, str] = field(default_factory=dict)  # versions by model name
     seconds: float = 0.0  # from the end of the warm-up to the last answer
@@ -113,13 +113,16 @@ async def _note(
     outcome.latencies.append(time.perf_counter() - due)
     outcome.lags.append(lag)
     outcome.codes.append(code)
+    outcome.degraded.append(_missing(info) if info is not None else ())
     if info is not None:
         _note_answer(info, outcome)
 
 
+def _missing(info: AnswerInfo) -> tuple[str, ...]:
+    return tuple(sorted({Stage.Name(each.stage).removeprefix("STAGE_") for each in info.degraded}))
+
+
 def _note_answer(info: AnswerInfo, outcome: Outcome) -> None:
-    missing = {Stage.Name(each.stage).removeprefix("STAGE_") for each in info.degraded}
-    outcome.degraded.append(tuple(sorted(missing)))
     outcome.models |= {each.name: each.version for each in info.models}
     for each in info.stages:
         outcome.stages.setdefault(each.stage, []).append(each.seconds)

@@ -14,6 +14,7 @@ _COMMANDS = {
     "sweep": "latency against load: rates from a tenth of saturation up to it, and twice it",
     "slo": "find the highest rate that keeps p99 under a bound",
     "compare": "load two gateways, or one with two files of queries, in turn; ratios with intervals",
+    "search": "serve a catalogue, and measure the whole search cold, warm and at twice saturation",
     "gate": "compare this checkout's CPU and latency with another commit's, in one run",
 }
 
@@ -153,6 +154,19 @@ def _add_gate(parser: argparse.ArgumentParser) -> None:
     _add_paired(parser)
 
 
+def _add_search(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--models", type=Path, default=Path("models"), help="the model store")
+    parser.add_argument(
+        "--state", type=Path, required=True, help="folder to serve, as bench.retrieval.kept makes it"
+    )
+    parser.add_argument(
+        "--mixes", type=_mixes, default=["cold", "warm"], help="of cold and warm, with a comma"
+    )
+    parser.add_argument(
+        "--probe", type=_seconds, default=4.0, help="seconds at each rate tried for saturation"
+    )
+
+
 def _add_paired(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--rate", type=_positive, help="calls/s for both; a quarter of A's saturation if absent"
@@ -165,6 +179,7 @@ _ADD = {
     "sweep": _add_sweep,
     "slo": _add_slo,
     "compare": _add_compare,
+    "search": _add_search,
     "gate": _add_gate,
 }
 
@@ -189,6 +204,13 @@ def _ratio(text: str) -> dict[str, float]:
         raise argparse.ArgumentTypeError(
             f"must be such as search=8,recommend=1,events=1, got {text!r}"
         ) from error
+
+
+def _mixes(text: str) -> list[str]:
+    names = [name for name in text.split(",") if name]
+    if not names or set(names) - {"cold", "warm"}:
+        raise argparse.ArgumentTypeError(f"must be cold, warm or both with a comma, got {text!r}")
+    return names
 
 
 def _rates(text: str) -> list[float]:

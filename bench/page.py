@@ -68,7 +68,7 @@ def _kind(rows: Sequence[Summary]) -> list[str]:
     rates = {
         "asked for": [(row.offered, row.offered) for row in ordered],
         "answered": [(row.offered, row.achieved) for row in ordered],
-        "answered in time": [(row.offered, row.goodput) for row in ordered],
+        "answered whole in time": [(row.offered, row.goodput) for row in ordered],
     }
     shares = {
         "without an answer": [(row.offered, 100 * row.error_share) for row in ordered],

@@ -105,6 +105,7 @@ def figures(rows: Sequence[Summary]) -> dict[str, float]:
             "offered_qps": row.offered,
             "achieved_qps": row.achieved,
             "goodput_qps": row.goodput,
+            "degraded_goodput_qps": row.degraded_goodput,
             "mean_ms": row.mean_ms,
             "in_deadline_share": row.in_deadline_share,
             "requests": row.requests,

@@ -1,40 +1,68 @@
-"""Finds how many calls a second a gateway can answer at most."""
+"""Finds how many calls a second a gateway can answer, under an open load.
 
-import asyncio
+A closed loop of a few clients reads too low: it never has more calls under way than clients, so batches stay
+small and a process waits whenever the clients it would serve next are still reading their answers. Here
+calls come when they are due, whatever became of those before them.
+"""
+
 import time
-from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
-import grpc
+from bench.calls import Shown, send
+from bench.limits import Limit, highest
+from bench.measure import Load, Measured, Stop, Target, measure
 
-from aisle.gateway.v1.gateway_pb2_grpc import GatewayServiceStub
-from bench.calls import Call, Shown, send
-
-CLIENTS = 8
+# So many of the calls of a rate must be answered whole and in time, the time that a backlog takes after the
+# last call included: one that grows by a twentieth of the load breaks the rate.
+_KEPT_SHARE = 0.95
+_PRECISION = 0.05
+_LEAST_CALLS = 3  # of a rate: fewer say nothing
+_ALONE_SECONDS = 1.0
+_PROBE_SECONDS = 4.0
 _WARM_UP_SECONDS = 1.0
-_TIMEOUT_SECONDS = 5.0
 
 
-async def find(stubs: Sequence[GatewayServiceStub], call: Callable[[], Call], seconds: float) -> float:
-    """Return the calls answered per second, over `seconds` after a warm-up, by clients that never pause.
+@dataclass(frozen=True)
+class Saturation:
+    """The highest rate that was answered, and the most whole answers in time at any rate, both a second."""
 
-    A closed loop says nothing of latency; it is used to find the rates worth measuring, nothing else. Raises
-    grpc.aio.AioRpcError when a call fails for another reason than overload.
+    rate: float
+    peak: float
+    probes: int
+
+
+async def find(target: Target, settings: Load, stop: Stop, seconds: float = _PROBE_SECONDS) -> Saturation:
+    """Return where the target saturates: every rate is loaded for `seconds`, about ten of them.
+
+    Raises ValueError when not even the least rate is answered, and grpc.aio.AioRpcError when one call alone
+    is not.
     """
-    answered, shown = 0, Shown()
-    start = time.perf_counter() + _WARM_UP_SECONDS
-    stop = start + seconds
+    probing = replace(settings, duration=seconds, warmup=_WARM_UP_SECONDS, recording=None)
+    measured: list[Measured] = []
 
-    async def client(stub: GatewayServiceStub) -> None:
-        nonlocal answered
-        while time.perf_counter() < stop:
-            try:
-                await send(stub, call(), shown, _TIMEOUT_SECONDS)
-            except grpc.aio.AioRpcError as error:
-                if error.code() is not grpc.StatusCode.RESOURCE_EXHAUSTED:
-                    raise
-                await asyncio.sleep(0.01)
-            else:
-                answered += start <= time.perf_counter() < stop
+    async def probe(rate: float) -> bool:
+        if rate * seconds < _LEAST_CALLS:
+            return False
+        found = await measure(target, probing, f"probe {len(measured) + 1}", rate, stop)
+        measured.append(found)
+        return not found.stopped and goodput(found) >= _KEPT_SHARE * sum(row.offered for row in found.rows)
 
-    await asyncio.gather(*(client(stubs[number % len(stubs)]) for number in range(CLIENTS)))
-    return answered / seconds
+    limit = Limit(await _alone(target, settings, min(seconds, _ALONE_SECONDS)), _PRECISION)
+    rate, _ = await highest(limit, probe, 0, lambda: not stop())
+    if not rate and not stop():
+        raise ValueError(f"the gateway at {target.gateway} answered no rate; look at its log")
+    return Saturation(rate, max((goodput(each) for each in measured), default=0.0), len(measured))
+
+
+def goodput(measured: Measured) -> float:
+    """Return the whole answers in time a second, of all kinds of calls."""
+    return sum(row.goodput for row in measured.rows)
+
+
+async def _alone(target: Target, settings: Load, seconds: float) -> float:
+    """Return the calls a second of one client that waits for each answer: a first guess."""
+    shown, calls, start = Shown(), 0, time.perf_counter()
+    while (spent := time.perf_counter() - start) < seconds:
+        await send(target.stubs[0], target.mix.calls(1)[0], shown, settings.deadline_ms / 1000)
+        calls += 1
+    return calls / spent

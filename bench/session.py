@@ -68,12 +68,15 @@ def own_target(options: argparse.Namespace) -> Any:
     return target(options, options.gateway, options.queries, options.metrics)
 
 
-async def peak(of: Target) -> float:
-    """Return the calls a second that a short closed loop gets answered; raises ValueError for none."""
-    found = await saturation.find(of.stubs, lambda: of.mix.calls(1)[0], SATURATION_SECONDS)
-    if not found:
-        raise ValueError(f"the gateway at {of.gateway} answered nothing in {SATURATION_SECONDS:g} s")
-    return found
+async def saturated(of: Target, settings: Load, found: Findings, stop: Stop) -> float:
+    """Return the calls a second at which a gateway saturates, and note it; raises as `saturation.find`."""
+    top = await saturation.find(of, settings, stop, SATURATION_SECONDS)
+    found.figures |= {
+        "search/saturation/qps": round(top.rate, 3),
+        "search/saturation/peak_goodput_qps": round(top.peak, 3),
+    }
+    print(f"saturates at {top.rate:.1f} calls/s; at most {top.peak:.1f}/s are answered whole and in time")
+    return top.rate
 
 
 @contextmanager

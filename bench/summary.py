@@ -29,7 +29,8 @@ class Summary:
     rate: float  # calls per second that were asked for
     offered: float  # requests due per second
     achieved: float  # answers per second
-    goodput: float  # answers inside the deadline per second
+    goodput: float  # whole answers inside the deadline per second: those that lack no stage
+    degraded_goodput: float  # answers inside the deadline per second that lack one
     requests: int
     mean_ms: float
     latencies_ms: dict[str, float]  # by percentile, and "max"
@@ -69,7 +70,9 @@ def summarise(name: str, rate: float, plan: Plan, outcome: Outcome, kind: str = 
     answered, shed = codes == "OK", codes == "RESOURCE_EXHAUSTED"
     deadline = 1000 * plan.deadline_seconds
     counted = np.where(answered, taken, np.maximum(taken, deadline))
-    answers, late = int(answered.sum()), int((answered & (taken > deadline)).sum())
+    answers, in_time = int(answered.sum()), answered & (taken <= deadline)
+    whole = in_time & np.array([not stages for stages in outcome.degraded])
+    late = answers - int(in_time.sum())
     lacking = Counter(stage for stages in outcome.degraded for stage in stages)
     asked_seconds = plan.measured_seconds if outcome.stopped_after is None else outcome.stopped_after
     seconds = max(asked_seconds, outcome.seconds)
@@ -79,7 +82,8 @@ def summarise(name: str, rate: float, plan: Plan, outcome: Outcome, kind: str = 
         rate=rate,
         offered=len(taken) / asked_seconds,
         achieved=answers / seconds,
-        goodput=(answers - late) / seconds,
+        goodput=int(whole.sum()) / seconds,
+        degraded_goodput=int((in_time & ~whole).sum()) / seconds,
         requests=len(taken),
         mean_ms=float(taken.mean()),
         latencies_ms={each: percentile(counted, at) for each, at in PERCENTILES}

@@ -1,5 +1,6 @@
 """Why a stage is missing from an answer: a fixed vocabulary for metrics, and words for an operator."""
 
+from collections.abc import Iterable
 from typing import Literal
 
 import grpc
@@ -7,6 +8,7 @@ import grpc
 from aisle.catalog.v1.serving_pb2 import Degradation, Stage
 from runtime.observability.logs import get_logger
 from runtime.observability.metrics import DEGRADED
+from runtime.serving.admission import note_strain
 from runtime.serving.errors import AisleError, DeadlineExceeded, from_rpc_error
 
 logger = get_logger(__name__)
@@ -25,6 +27,9 @@ _REASONS: dict[grpc.StatusCode, Reason] = {
     grpc.StatusCode.RESOURCE_EXHAUSTED: "overloaded",
 }
 
+# Signs that more is asked than can be done in time.
+_STRAINS: tuple[Reason, ...] = ("late", "overloaded")
+
 # What a call to another service or store raises when the gateway goes on without it.
 StageFailure = (grpc.aio.AioRpcError, AisleError, TimeoutError)
 
@@ -41,9 +46,17 @@ def degrade(stage: "Stage.ValueType", error: BaseException) -> Degradation:
     """Count and log that `stage` is missing because of `error`; return what the caller is told."""
     name = Stage.Name(stage).removeprefix("STAGE_").lower()
     reason = reason_of(error)
+    if reason in _STRAINS:
+        note_strain()
     DEGRADED.labels(name, reason).inc()
     logger.info("degraded", stage=name, reason=reason, error=_text_of(error))
     return Degradation(stage=stage, reason=f"{reason}: {_WORDS[reason]}")
+
+
+def note_strains(degraded: Iterable[Degradation]) -> None:
+    """Note what a service left out of its own answer for want of time."""
+    if any(each.reason.startswith(_STRAINS) for each in degraded):
+        note_strain()
 
 
 def raise_callers_fault(error: BaseException, service: str) -> None:

@@ -108,7 +108,9 @@ class Narrower:
             written = joined_filter(request.filter, _applied(decisions))
         except ValueError as error:
             return found, [_turned(each, INCOMPARABLE, str(error)) for each in decisions]
-        again = await self._ask(_with(request, RetrieveRequest(filter=written)), notes)
+        # A total between bounds says that the caller asked for nothing that needs a closer one.
+        narrowed = RetrieveRequest(filter=written, bounded_counts=not found.total.exact)
+        again = await self._ask(_with(request, narrowed), notes)
         if again is None:
             return found, [_turned(each, NO_TIME, _GONE) for each in decisions]
         return again, decisions

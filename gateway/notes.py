@@ -1,11 +1,11 @@
 """What is written down while an answer is made: models, what was left out, and where the time went."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from aisle.catalog.v1.arrangement_pb2 import AppliedRule
 from aisle.catalog.v1.serving_pb2 import Degradation, ModelVersion, Stage, StageTime
 from aisle.gateway.v1.gateway_pb2 import AnswerInfo
-from gateway.degradation import degrade
+from gateway.degradation import degrade, note_strains
 from runtime.observability.stages import StageClock
 from runtime.serving import request_id
 
@@ -28,10 +28,11 @@ class Notes:
         """Note that the answer goes on without `stage` because of `error`, and count it."""
         self._degraded.append(degrade(stage, error))
 
-    def passed_on(self, degraded: Iterable[Degradation]) -> None:
+    def passed_on(self, degraded: Sequence[Degradation]) -> None:
         """Add what a service left out, once; it has counted that in its own metrics already."""
         noted = {each.stage for each in self._degraded}
         self._degraded.extend(each for each in degraded if each.stage not in noted)
+        note_strains(degraded)
 
     def rules(self, applied: Iterable[AppliedRule]) -> None:
         """Add the merchandising rules that met the request."""

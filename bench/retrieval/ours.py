@@ -33,7 +33,7 @@ def built(searched: SearchSet) -> tuple[CatalogIndex, dict[str, float]]:
             index.upsert(searched.products[first:end], searched.embeddings[first:end])
             bar.update(end - first)
     loaded = time.perf_counter() - start
-    _settled(index.vectors)
+    settled(index.vectors)
     seconds = time.perf_counter() - start
     return index, {
         "load_seconds": round(loaded, 2),
@@ -48,12 +48,12 @@ def built_dense(searched: SearchSet) -> tuple[VectorIndex, dict[str, float]]:
     index = VectorIndex(searched.embeddings.shape[1])
     for row, embedding in enumerate(tqdm(searched.embeddings, desc="ours: loading", leave=False)):
         index.put(row, embedding)
-    _settled(index)
+    settled(index)
     seconds = round(time.perf_counter() - start, 2)
     return index, {"build_seconds": seconds, "rss_mb": round(resident_mb() - before, 1)}
 
 
-def _settled(vectors: VectorIndex) -> None:
+def settled(vectors: VectorIndex) -> None:
     """Wait until no graph is being built, and show how far it is."""
     with tqdm(total=len(vectors), desc="ours: building the graph", unit="product", leave=False) as bar:
         while vectors.progress[0]:

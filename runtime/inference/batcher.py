@@ -40,6 +40,8 @@ class Batcher(Generic[Item, Result]):
         self, name: str, run: Callable[[list[Item]], Sequence[Result]], *, max_batch: int, max_queue: int
     ) -> None:
         self._name = name
+        self._batch_size = metrics.BATCH_SIZE.labels(name)
+        self._queue_seconds = metrics.MODEL_SECONDS.labels(name, "queue")
         self._run = run
         self._max_batch = max_batch
         self._max_queue = max_queue
@@ -98,7 +100,7 @@ class Batcher(Generic[Item, Result]):
     async def _drain(self) -> None:
         loop = asyncio.get_running_loop()
         while batch := self._form():
-            metrics.BATCH_SIZE.labels(self._name).observe(len(batch))
+            self._batch_size.observe(len(batch))
             try:
                 results = await loop.run_in_executor(
                     self._thread, self._run, [waiting.item for waiting in batch]
@@ -125,7 +127,7 @@ class Batcher(Generic[Item, Result]):
                     DeadlineExceeded("the deadline passed while waiting for the model")
                 )
             else:
-                metrics.MODEL_SECONDS.labels(self._name, "queue").observe(now - waiting.queued_at)
+                self._queue_seconds.observe(now - waiting.queued_at)
                 batch.append(waiting)
         return batch
 

@@ -31,6 +31,9 @@ SHORTCUTS = Counter(
     "aisle_intent_shortcuts", "Queries read without a pass of the model, by reason.", ("reason",)
 )
 SHED = Counter("aisle_shed", "Work refused or dropped before it was done, by reason.", ("reason",))
+CONCURRENCY_LIMIT = Gauge(
+    "aisle_concurrency_limit", "Calls of a method served at once; more are refused.", _RPC_LABELS[:2]
+)
 INFLIGHT = Gauge("aisle_inflight", "RPCs being served now.")
 MODEL_INFO = Gauge(
     "aisle_model_info", "Models loaded; always 1.", ("model", "version", "provider", "precision")

@@ -3,15 +3,17 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Any, cast
+from dataclasses import dataclass, field
+from typing import Any, NoReturn, cast
 
 import grpc
 from google.protobuf.message import DecodeError
+from prometheus_client import Counter, Histogram
 
 from runtime.observability import metrics
 from runtime.observability.logs import get_logger
-from runtime.serving import deadline, request_id
+from runtime.serving import admission, deadline, request_id
+from runtime.serving.admission import Door, Gradient2
 from runtime.serving.errors import (
     AisleError,
     DeadlineExceeded,
@@ -26,13 +28,20 @@ logger = get_logger(__name__)
 Behavior = Callable[[Any, "grpc.aio.ServicerContext[Any, Any]"], Awaitable[Any]]
 
 _UNLIMITED_SERVICES = ("grpc.health.v1.Health",)
+# Calls whose latency tells how loaded the process is: a refused input or an unknown id is answered at once.
+_TELLING = (grpc.StatusCode.OK, grpc.StatusCode.DEADLINE_EXCEEDED)
+_TOO_MANY = to_status(Overloaded("as many calls are being served as can be in time; try again"))
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What one process accepts: seconds for a call without a deadline, and calls at once."""
+    """What one process accepts: seconds for a call without a deadline, and calls of a method at once.
+
+    How many at once follows from latency (`admission`), between the least and the most.
+    """
 
     default_deadline_seconds: float
+    min_concurrent_rpcs: int
     max_concurrent_rpcs: int
 
 
@@ -42,7 +51,6 @@ class ServingInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
-        self._inflight = 0
 
     async def intercept_service(self, continuation: Any, handler_call_details: Any) -> Any:
         """Return the method's handler, wrapped when it is unary."""
@@ -57,7 +65,11 @@ class ServingInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
 
     def _wrap(self, method: str, handler: Any) -> "grpc.RpcMethodHandler[Any, Any]":
         service, name = method.lstrip("/").split("/", 1)
-        call = _Call(service, name, handler.unary_unary, handler.request_deserializer)
+        limit = Gradient2(self._limits.min_concurrent_rpcs, self._limits.max_concurrent_rpcs)
+        door = None if service in _UNLIMITED_SERVICES else Door(service, name, limit)
+        labels = (service, name, "unary")
+        started = metrics.SERVER_STARTED.labels(*labels)
+        call = _Call(service, name, handler.unary_unary, handler.request_deserializer, door, labels, started)
 
         async def behavior(raw: bytes, context: "grpc.aio.ServicerContext[Any, Any]") -> Any:
             return await self._serve(call, raw, context)
@@ -71,12 +83,13 @@ class ServingInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
 
     async def _serve(self, call: "_Call", raw: bytes, context: "grpc.aio.ServicerContext[Any, Any]") -> Any:
         start = time.perf_counter()
-        metrics.SERVER_STARTED.labels(*call.labels).inc()
+        call.started.inc()
+        if call.door is not None and not call.door.enter(start):
+            await self._refuse(call, context, start)
         metrics.INFLIGHT.inc()
-        self._inflight += 1
-        code = grpc.StatusCode.OK
+        code, noted = grpc.StatusCode.OK, admission.begin()
         try:
-            return await self._within_limits(call, raw, context)
+            return await self._within_deadline(call, raw, context)
         except AisleError as error:
             code = error.code
             await cast(Any, context).abort_with_status(to_status(error))
@@ -91,20 +104,28 @@ class ServingInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]
             logger.exception("request_failed", method=f"{call.service}/{call.name}")
             await context.abort(code, f"internal error; request id {request_id.current()}")
         finally:
-            self._inflight -= 1
             metrics.INFLIGHT.dec()
-            metrics.SERVER_HANDLED.labels(*call.labels, code.name).inc()
-            seconds = time.perf_counter() - start
-            metrics.SERVER_HANDLING_SECONDS.labels(*call.labels, code.name).observe(seconds)
+            end = time.perf_counter()
+            if call.door is not None:
+                call.door.leave(start, end, counts=code in _TELLING, strained=noted.strained)
+            _handled(call, code, end - start)
         raise AssertionError("abort returned")  # pragma: no cover
 
-    async def _within_limits(
+    async def _refuse(
+        self, call: "_Call", context: "grpc.aio.ServicerContext[Any, Any]", start: float
+    ) -> NoReturn:
+        """Answer a call that is one too many, before it costs anything: nothing of it is read."""
+        metrics.SHED.labels("concurrency").inc()
+        try:
+            await cast(Any, context).abort_with_status(_TOO_MANY)
+        finally:
+            _handled(call, grpc.StatusCode.RESOURCE_EXHAUSTED, time.perf_counter() - start)
+        raise AssertionError("abort returned")  # pragma: no cover
+
+    async def _within_deadline(
         self, call: "_Call", raw: bytes, context: "grpc.aio.ServicerContext[Any, Any]"
     ) -> Any:
         request_id.adopt(context.invocation_metadata() or ())
-        if self._inflight > self._limits.max_concurrent_rpcs and call.service not in _UNLIMITED_SERVICES:
-            metrics.SHED.labels("concurrency").inc()
-            raise Overloaded(f"{self._limits.max_concurrent_rpcs} calls are being served; try again")
         given = context.time_remaining()
         deadline.begin(self._limits.default_deadline_seconds if given is None else given)
         try:
@@ -122,10 +143,10 @@ class _Call:
     name: str
     behavior: Behavior
     deserialize: Callable[[bytes], Any]
-
-    @property
-    def labels(self) -> tuple[str, str, str]:
-        return self.service, self.name, "unary"
+    door: Door | None
+    labels: tuple[str, str, str]
+    started: Counter
+    handled: dict[grpc.StatusCode, tuple[Counter, Histogram]] = field(default_factory=dict)
 
     def parse(self, raw: bytes) -> Any:
         try:
@@ -133,6 +154,18 @@ class _Call:
         except DecodeError as error:
             reason = "must be a valid message of this method, with strings in UTF-8"
             raise InvalidArgument({"request": reason}) from error
+
+
+def _handled(call: _Call, code: grpc.StatusCode, seconds: float) -> None:
+    if code not in call.handled:  # finding a metric by its labels costs as much as counting
+        labels = (*call.labels, code.name)
+        call.handled[code] = (
+            metrics.SERVER_HANDLED.labels(*labels),
+            metrics.SERVER_HANDLING_SECONDS.labels(*labels),
+        )
+    counter, histogram = call.handled[code]
+    counter.inc()
+    histogram.observe(seconds)
 
 
 def _status_code(code: Any) -> grpc.StatusCode:

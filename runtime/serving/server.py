@@ -36,7 +36,14 @@ class ServerSettings(ProcessSettings):
     default_deadline_seconds: float = Field(
         2.0, gt=0, le=600, description="seconds for a call without a deadline"
     )
-    max_concurrent_rpcs: int = Field(256, ge=1, description="calls served at once; more are refused")
+    min_concurrent_rpcs: int = Field(
+        32, ge=1, description="calls of a method served at once however slow they become; see the next"
+    )
+    max_concurrent_rpcs: int = Field(
+        256,
+        ge=1,
+        description="most calls of a method served at once; how many, latency says, more are refused",
+    )
     drain_seconds: float = Field(
         1.0, ge=0, le=300, description="seconds between NOT_SERVING and refusing calls"
     )
@@ -105,7 +112,8 @@ def _stop_event() -> asyncio.Event:
 
 
 def _make_server(settings: ServerSettings, endpoints: Sequence[Endpoint]) -> grpc.aio.Server:
-    limits = Limits(settings.default_deadline_seconds, settings.max_concurrent_rpcs)
+    most = settings.max_concurrent_rpcs
+    limits = Limits(settings.default_deadline_seconds, min(settings.min_concurrent_rpcs, most), most)
     return grpc.aio.server(
         interceptors=[ServingInterceptor(limits)],
         options=[

@@ -1,6 +1,7 @@
 """One width, one case and one Chinese script for the characters of a query, each staying in its place."""
 
 import unicodedata
+from functools import lru_cache
 
 from runtime.chinese import simplify
 
@@ -14,6 +15,7 @@ def fold(text: str) -> str:
     return "".join(map(_fold_one, simplify(text)))
 
 
+@lru_cache(maxsize=8_192)  # of a few thousand characters shops are asked for in
 def _fold_one(character: str) -> str:
     folded = unicodedata.normalize("NFKC", character).casefold()
     return folded if len(folded) == 1 else character

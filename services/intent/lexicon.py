@@ -30,6 +30,11 @@ class Lexicon:
             for surface, value in values.items():
                 self._meanings.setdefault(_spelling(surface), []).append((key, value))
         self._longest = max(map(len, self._meanings), default=0)
+        # By key and length: a slip changes the length by one at most.
+        self._forms: dict[tuple[str, int], list[tuple[str, str]]] = {}
+        for form, meanings in self._meanings.items():
+            for key, value in meanings:
+                self._forms.setdefault((key, len(form)), []).append((form, value))
 
     def canonical(self, key: str, surface: str) -> str | None:
         """Return the catalogue's value of a surface form, None when it has none."""
@@ -42,12 +47,12 @@ class Lexicon:
         it: Latin ones need four letters, and of two Chinese characters only the order may be wrong.
         """
         spelling = _spelling(surface)
+        lengths = range(len(spelling) - 1, len(spelling) + 2)
         meant = {
             value
-            for form, meanings in self._meanings.items()
-            if abs(len(form) - len(spelling)) <= 1 and _is_slip(spelling, form)
-            for other, value in meanings
-            if other == key
+            for length in lengths
+            for form, value in self._forms.get((key, length), ())
+            if _is_slip(spelling, form)
         }
         return meant.pop() if len(meant) == 1 else None
 

@@ -14,6 +14,8 @@ from services.intent.glance import at_a_glance
 from services.intent.lexicon import Lexicon
 from services.intent.model import IntentModel
 
+_REMEMBERED_SECONDS = 3600.0  # what people typed is kept no longer than it may be of use
+
 REPEATED = messages.SHORTCUT_REPEATED
 
 
@@ -42,7 +44,7 @@ class Reader:
         self._model = model
         self._decoder = Decoder(model.labels)
         self._lexicon = Lexicon(model.labels.lexicon)
-        self._memory: Memory[Understanding] = Memory(remembered)
+        self._memory: Memory[Understanding] = Memory(remembered, _REMEMBERED_SECONDS)
 
     async def read(self, query: str, recent: Sequence[str], clock: StageClock) -> Reading:
         """Return the reading of a query; `recent` are the session's queries before it, newest first.

@@ -18,6 +18,7 @@ from services.retrieval.retrievers import Retrievers
 from services.retrieval.service import RetrievalServicer
 from services.retrieval.settings import RetrievalSettings
 from services.retrieval.words.chinese_spelling import read_tables
+from services.retrieval.words.ordinary import ordinary_words
 from services.retrieval.words.query_words import QueryWords
 
 _SEARCHING = "aisle.retrieval.v1.RetrievalService"
@@ -27,12 +28,15 @@ _OPERATING = "aisle.retrieval.v1.GenerationService"
 @asynccontextmanager
 async def _serving(settings: RetrievalSettings) -> AsyncIterator[Sequence[Endpoint]]:
     store = ModelStore(settings.models)
-    retrievers = Retrievers(store, settings)
+    retrievers = Retrievers(store, settings, settings.remembered_queries)
     collaborative = CollaborativeModel.open(store, settings)
     read_tables()
+    ordinary_words()  # the first query must not wait for them
     words = QueryWords.read(settings.synonyms, settings.queries)
     catalog, lifecycle = await open_catalog(settings, retrievers, IndexMaker(collaborative, words))
-    searching = RetrievalServicer(catalog, lifecycle, settings.dense_budget_seconds)
+    searching = RetrievalServicer(
+        catalog, lifecycle, settings.dense_budget_seconds, settings.remembered_queries
+    )
     operating = GenerationServicer(catalog, lifecycle)
     keeping = asyncio.create_task(catalog.keep_snapshots())
     try:

@@ -1,20 +1,45 @@
 """What a search is asked: a query's words as they were matched, and what every search has in common."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from services.retrieval.answer import Channel
 from services.retrieval.collaborative_rows import COLLABORATIVE
 from services.retrieval.fusion import Scores, Spread
+from services.retrieval.inner_products import Vectors
+from services.retrieval.matching import Cuts
+from services.retrieval.scored import Scored
 from services.retrieval.selection import EVERYTHING, Selection
 from services.retrieval.values import Mask
+
+
+@dataclass(frozen=True)
+class Best:
+    """The best of the whole catalogue as a search found them, and all that they depend on beside the words.
+
+    `state` is that of the embeddings; `scored` holds the pool, `cuts` say what matches.
+    """
+
+    embedding: Vectors
+    limit: int
+    history_ids: Sequence[str]
+    state: int
+    scored: Scored
+    cuts: Cuts
+
+    def are_of(self, embedding: Vectors, ask: "Ask", state: int) -> bool:
+        """Whether a search would find these again."""
+        alike = self.limit == ask.limit and list(self.history_ids) == list(ask.history_ids)
+        return alike and self.embedding is embedding and self.state == state
 
 
 @dataclass(frozen=True)
 class LexicalMatch:
     """A query's BM25 scores, float32 [n], their spread, and the state of the index they were computed on.
 
-    `emphasis`: what the lexical weight is multiplied by for this query, as `weighting` tells.
+    `emphasis`: what the lexical weight is multiplied by for this query, as `weighting` tells. `best` holds
+    what the last search with these words found of the whole catalogue: a query that is searched for once more
+    under a filter needs only what the filter lets through.
     """
 
     query: str
@@ -23,6 +48,7 @@ class LexicalMatch:
     emphasis: float
     state: int
     seconds: float
+    best: list[Best] = field(default_factory=list, compare=False, repr=False)
 
     @property
     def channel(self) -> Channel:

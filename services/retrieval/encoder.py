@@ -16,8 +16,9 @@ from services.retrieval.text import passage
 Embeddings = NDArray[np.float32]
 
 _OUTPUT = "embedding"
-# A search that is asked again within a request, with a filter, is embedded once.
+# A search that is asked again within a request, with a filter, is embedded once, whatever is remembered.
 _LATEST_QUERIES = 16
+_REMEMBERED_SECONDS = 3600.0  # what people typed is kept no longer than it may be of use
 _TOKENIZED_AT_ONCE = 16  # the event loop waits while texts are cut into tokens
 
 
@@ -33,9 +34,9 @@ def require_embeddings(manifest: Manifest) -> None:
 class Encoder:
     """Embeds queries and products into one space, each with the prefix the model was trained with."""
 
-    def __init__(self, model: TextModel) -> None:
+    def __init__(self, model: TextModel, remembered: int = 0) -> None:
         self._model = model
-        self._queries: Memory[Embeddings] = Memory(_LATEST_QUERIES)
+        self._queries: Memory[Embeddings] = Memory(max(remembered, _LATEST_QUERIES), _REMEMBERED_SECONDS)
         self.space: str = model.manifest.embedding_space
         self.dimension: int = model.manifest.dimension
 
@@ -43,6 +44,10 @@ class Encoder:
     def version(self) -> ModelVersion:
         """The model's name and version."""
         return self._model.version
+
+    def known(self, text: str) -> Embeddings | None:
+        """Return the embedding of a query that is remembered, else None."""
+        return self._queries.known(text)
 
     async def query(self, text: str) -> Embeddings:
         """Return the embedding of a query: float32 [dimension], L2-normalised. Raises as `TextModel.run`."""

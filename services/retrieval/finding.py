@@ -10,7 +10,7 @@ from aisle.catalog.v1.columns_pb2 import ProductColumns
 from aisle.catalog.v1.matches_pb2 import EmptyReason
 from services.retrieval import fusion, recommendation
 from services.retrieval.answer import Channel, Pool, Retrieved
-from services.retrieval.asking import Ask, LexicalMatch
+from services.retrieval.asking import Ask, Best, LexicalMatch
 from services.retrieval.conditions import Condition, conditions_of, meeting
 from services.retrieval.fusion import Rows, Scores
 from services.retrieval.history import taste
@@ -18,6 +18,7 @@ from services.retrieval.inner_products import Vectors
 from services.retrieval.matching import DEPTH, Cuts, matches_by_words
 from services.retrieval.narrowing import looked_at
 from services.retrieval.rows import CatalogRows
+from services.retrieval.scored import Scored
 from services.retrieval.scoring import Scorer
 from services.retrieval.selection import Selected, groups_of, select
 from services.retrieval.values import Mask
@@ -159,13 +160,12 @@ class Finder:
     ) -> _Matches:
         """Score the best of the whole catalogue, `shown`, and what a filter or facets look at beside."""
         depth = max(ask.limit, DEPTH)
-        rows = self._pooled(embedding, depth, [words.channel], None, shown)
-        scored = self._scorer.score(words, embedding, rows, ask.beside)
-        cuts = Cuts.of(words.scores, scored.dense, scored.pool.fused, ask.limit)
-        mask, hidden = cuts.by_words(words.scores), allowed.copy()
+        scored, cuts = self._best(words, embedding, ask, depth, shown)
+        rows, mask, hidden = scored.pool.rows, cuts.by_words(words.scores), allowed.copy()
         if ask.narrows and rows.size < len(self._rows):
             passing, hidden = meeting(allowed, conditions), looked_at(allowed, conditions, ask.wish.facets)
-            rough = self._scorer.rough(words, embedding, self._looked_over(embedding, passing, hidden, depth))
+            over = self._looked_over(words, embedding, ask, passing, hidden)
+            rough = self._scorer.rough(words, embedding, over)
             mask[rough.rows] |= cuts.by_meaning(rough.dense.scores)
             hidden[rough.rows] = False
             groups = groups_of(self._rows, ask.wish)
@@ -178,11 +178,28 @@ class Finder:
         hidden[scored.pool.rows] = False
         return _Matches(scored.pool, mask, int(np.count_nonzero(hidden & ~mask)))
 
-    def _looked_over(self, embedding: Vectors, passing: Mask, looked: Mask, depth: int) -> Rows:
-        """Return all rows of `looked`, or where they are too many, those of `passing` that are nearest."""
+    def _best(
+        self, words: LexicalMatch, embedding: Vectors, ask: Ask, depth: int, shown: Rows
+    ) -> tuple[Scored, Cuts]:
+        """Score the best of the whole catalogue and `shown`, or return what the last search found of them."""
+        state = self._rows.vectors.state
+        for best in words.best:
+            if not shown.size and best.are_of(embedding, ask, state):
+                return best.scored, best.cuts
+        rows = self._pooled(embedding, depth, [words.channel], None, shown)
+        scored = self._scorer.score(words, embedding, rows, ask.beside)
+        cuts = Cuts.of(words.scores, scored.dense, scored.pool.fused, ask.limit)
+        if not shown.size:
+            words.best[:] = [Best(embedding, ask.limit, ask.history_ids, state, scored, cuts)]
+        return scored, cuts
+
+    def _looked_over(
+        self, words: LexicalMatch, embedding: Vectors, ask: Ask, passing: Mask, looked: Mask
+    ) -> Rows:
+        """Return all rows of `looked`, or the best of `passing` where they are too many or bounds will do."""
         rows = np.flatnonzero(looked)
-        if rows.size > _MOST_LOOKED_AT and passing.any():
-            return self._rows.vectors.nearest(embedding, _DEPTH * depth, passing)
+        if (rows.size > _MOST_LOOKED_AT or not ask.wish.counts_all) and passing.any():
+            return self._pooled(embedding, max(ask.limit, DEPTH), [words.channel], passing)
         return rows
 
     def _pooled(

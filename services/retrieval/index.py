@@ -18,6 +18,7 @@ from services.retrieval.collaborative import CollaborativeModel, Vectors
 from services.retrieval.collaborative_rows import CollaborativeRows
 from services.retrieval.finding import Finder
 from services.retrieval.fusion import Scores, Spread
+from services.retrieval.latest import LatestWords
 from services.retrieval.locking import ReadWriteLock
 from services.retrieval.popularity import popularity
 from services.retrieval.recommendation import fresh_channel
@@ -87,8 +88,9 @@ class CatalogIndex:
         self.suggester = Suggester(
             self._phrases, self._reading, self._rows.lexical.documents, self._query_words.past_queries
         )
-        self._state = 0
+        self.state = 0
         self._popular: tuple[int, Scores] = (-1, np.zeros(0, np.float32))
+        self._latest = LatestWords()
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -131,7 +133,7 @@ class CatalogIndex:
                 if new is not None:
                     self.vocabulary.put(product, change.held)
                     self._phrases.put(new, old)
-                self._state += 1
+                self.state += 1
 
     def delete(self, ids: Iterable[str]) -> int:
         """Delete the products with `ids` and return how many there were."""
@@ -174,7 +176,7 @@ class CatalogIndex:
     def match_words(self, query: str) -> LexicalMatch:
         """Return the lexical scores of `query`, to be handed to `search`; it can run beside the encoder."""
         with self._lock.read():
-            return self._match_words(query)
+            return self._matched(query)
 
     def search(
         self,
@@ -199,7 +201,7 @@ class CatalogIndex:
         with self._lock.read():
             ask = self._ask(limit, history_ids, allowed, wish, user)
             if words is None or words.state != self._rows.lexical.state or words.query != query:
-                words = self._match_words(query)
+                words = self._matched(query)
             if embedding is None:
                 return self._finder.by_words(words, ask)
             return self._finder.by_meaning(words, embedding, ask, also)
@@ -246,6 +248,9 @@ class CatalogIndex:
         with self._lock.read():
             return read()
 
+    def _matched(self, query: str) -> LexicalMatch:
+        return self._latest.matched(query, self._rows.lexical.state, self._match_words)
+
     def _match_words(self, query: str) -> LexicalMatch:
         start = time.perf_counter()
         lexical = self._rows.lexical
@@ -256,10 +261,10 @@ class CatalogIndex:
 
     def _popularity(self) -> Scores:
         state, scores = self._popular
-        if state != self._state:
+        if state != self.state:
             numbers = self._rows.columns.numbers(len(self))
             scores = popularity(numbers["rating"], numbers["review_count"])
-            self._popular = (self._state, scores)
+            self._popular = (self.state, scores)
         return scores
 
     def _user_vector(self, history_ids: Sequence[str]) -> Vectors | None:
@@ -290,5 +295,5 @@ class CatalogIndex:
             self._rows.remove(removal)
             self.vocabulary.remove(removal.product)
             self._phrases.remove(old)
-            self._state += 1
+            self.state += 1
         return True

@@ -13,9 +13,10 @@ _MODEL = "retriever"
 class Retrievers:
     """Opens encoders by version or by embedding space."""
 
-    def __init__(self, store: ModelStore, settings: InferenceSettings) -> None:
+    def __init__(self, store: ModelStore, settings: InferenceSettings, remembered: int = 0) -> None:
         self._store = store
         self._settings = settings
+        self._remembered = remembered
 
     def current(self) -> Manifest:
         """Return the manifest of the version that the store names current.
@@ -50,7 +51,7 @@ class Retrievers:
         """Load a version and warm it up; raises StartupError when it is damaged."""
         model = TextModel.open(self._store, _MODEL, self._settings, version)
         model.warm_up()
-        return Encoder(model)
+        return Encoder(model, self._remembered)
 
     def _manifest(self, version: str | None) -> Manifest:
         manifest = self._store.open(_MODEL, version).manifest

@@ -11,19 +11,7 @@ from services.retrieval.asking import LexicalMatch
 from services.retrieval.fusion import Rows, Scores, Spread
 from services.retrieval.inner_products import Vectors
 from services.retrieval.rows import CatalogRows
-
-
-@dataclass(frozen=True)
-class Scored:
-    """A pool of a query's rows with its lexical and standardised dense scores, float32 [pool].
-
-    `towards` is the direction of the feedback, float32 [dim].
-    """
-
-    pool: Pool
-    lexical: Scores
-    dense: Scores
-    towards: Vectors
+from services.retrieval.scored import Scored
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,10 @@ class SearchIndex(Protocol[W]):
         """Whether the record itself is searched, so that nothing has to be loaded from it."""
 
     @property
+    def state(self) -> int | None:
+        """A number that grows with every change, None where others may change what is searched."""
+
+    @property
     def collaborative_version(self) -> ModelVersion | None:
         """The model behind the collaborative channel, None when there is none."""
 

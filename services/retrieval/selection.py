@@ -22,12 +22,21 @@ DEFAULT_FACET_LIMIT = 10
 
 @dataclass(frozen=True)
 class Selection:
-    """A request's wish; without one, everything that matches is wanted."""
+    """A request's wish; without one, everything that matches is wanted.
+
+    With `bounded_counts` counts may be bounds where exact ones cost a look at all that a filter lets through.
+    """
 
     filter: Filter | None = None
     facets: Sequence[str] = ()
     facet_limit: int = DEFAULT_FACET_LIMIT
     collapse_variants: bool = False
+    bounded_counts: bool = False
+
+    @property
+    def counts_all(self) -> bool:
+        """Whether all that is let through must be looked at, to be counted or chosen from."""
+        return not self.bounded_counts or bool(self.facets) or self.collapse_variants
 
 
 EVERYTHING = Selection()

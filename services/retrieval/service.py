@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from aisle.catalog.v1.serving_pb2 import Degradation, ModelVersion, Stage
 from aisle.retrieval.v1 import retrieval_pb2 as messages
 from aisle.retrieval.v1.retrieval_pb2_grpc import RetrievalServiceServicer
+from runtime.memory import Memory
 from runtime.observability.logs import get_logger
 from runtime.observability.metrics import DEGRADED
 from runtime.observability.stages import StageClock
@@ -40,15 +41,45 @@ _SEARCH_RESERVE_SECONDS = 0.01  # left for searching by words when the encoder t
 class RetrievalServicer(RetrievalServiceServicer):
     """Serves one catalogue with the generation that is active when a request comes in."""
 
-    def __init__(self, catalog: Catalog, lifecycle: Lifecycle, dense_budget_seconds: float) -> None:
+    def __init__(
+        self, catalog: Catalog, lifecycle: Lifecycle, dense_budget_seconds: float, remembered: int = 0
+    ) -> None:
+        """Serve `catalog`, and keep the answers to the `remembered` latest searches until it changes."""
         self._catalog = catalog
         self._lifecycle = lifecycle
         self._dense_budget_seconds = dense_budget_seconds
+        self._remembered = remembered
+        self._answers: Memory[messages.RetrieveResponse] = Memory(remembered)
+        self._answered_by = catalog.serving
 
     async def Retrieve(self, request: messages.RetrieveRequest, context: Any) -> messages.RetrieveResponse:
         """Find candidates."""
         wish = check_retrieve(request)
-        clock, serving = StageClock(), self._catalog.serving
+        serving = self._catalog.serving
+        if not request.query or serving.index.state is None:
+            return await self._retrieved(serving, request, wish)
+        if serving is not self._answered_by:
+            self._answered_by, self._answers = serving, Memory(self._remembered)
+        key = serving.index.state, request.SerializeToString(deterministic=True)
+        try:
+            answer, repeated = await self._answers.get(key, partial(self._whole, serving, request, wish))
+        except _NotWhole as lacking:
+            return lacking.answer
+        return _repeated(answer) if repeated else answer
+
+    async def _whole(
+        self, serving: Generation, request: messages.RetrieveRequest, wish: Selection
+    ) -> messages.RetrieveResponse:
+        """Return an answer that may be kept; raises _NotWhole with one that lacks a channel."""
+        answer = await self._retrieved(serving, request, wish)
+        if answer.degraded:
+            raise _NotWhole(answer)
+        return answer
+
+    async def _retrieved(
+        self, serving: Generation, request: messages.RetrieveRequest, wish: Selection
+    ) -> messages.RetrieveResponse:
+        clock = StageClock()
         source = request.WhichOneof("source")
         meant = await read_query(self._catalog, request)
         if source == "query":
@@ -121,12 +152,16 @@ class RetrievalServicer(RetrievalServiceServicer):
     ) -> tuple[Retrieved, str]:
         """Return candidates for `query`, and why the dense channel is missing if it is."""
         index = serving.index
+        limit, history = request.limit or _DEFAULT_LIMIT, list(request.history_ids)
+        if (known := serving.encoder.known(query)) is not None:
+            return await self._catalog.search(
+                partial(index.search, query, known, limit, history, wish=wish)
+            ), ""
         words = asyncio.ensure_future(self._catalog.search(partial(index.match_words, query)))
         try:
             embedding, degraded = await self._encode(serving.encoder, query, clock)
         finally:
             lexical = await words
-        limit, history = request.limit or _DEFAULT_LIMIT, list(request.history_ids)
         search = partial(index.search, query, embedding, limit, history, lexical, wish=wish)
         return await self._catalog.search(search), degraded
 
@@ -161,6 +196,22 @@ class RetrievalServicer(RetrievalServiceServicer):
             return await self._catalog.search(find)
         except KeyError as error:
             raise NotFound(f"the catalogue holds no product {request.similar_to!r}") from error
+
+
+class _NotWhole(Exception):
+    """An answer that lacks a channel, and must not be given again."""
+
+    def __init__(self, answer: messages.RetrieveResponse) -> None:
+        super().__init__()
+        self.answer = answer
+
+
+def _repeated(answer: messages.RetrieveResponse) -> messages.RetrieveResponse:
+    """Return a copy of an answer that was made before, without the time that took."""
+    copy = messages.RetrieveResponse()
+    copy.CopyFrom(answer)
+    del copy.stages[:]
+    return copy
 
 
 def _models(serving: Generation, found: Retrieved, degraded: str) -> list[ModelVersion]:

@@ -23,6 +23,13 @@ class RetrievalSettings(ServerSettings, InferenceSettings):
     dense_budget_seconds: float = Field(
         0.1, gt=0, le=60, description="seconds for encoding a query; later ones are answered by words alone"
     )
+    remembered_queries: int = Field(
+        1000,
+        ge=0,
+        le=100_000,
+        description="latest queries whose embedding and answer are kept, about 30 kB each, an answer until "
+        "the catalogue changes; 0 keeps none",
+    )
     search_threads: int = Field(2, ge=1, le=256, description="searches that run at once")
     reembed: bool = Field(
         False,

@@ -103,6 +103,7 @@ def _selection(wrong: Violations, request: RetrieveRequest) -> Selection:
         facets=tuple(dict.fromkeys(request.facets[:_MOST_FACETS])),
         facet_limit=request.facet_limit or DEFAULT_FACET_LIMIT,
         collapse_variants=request.collapse_variants,
+        bounded_counts=request.bounded_counts,
     )
 
 

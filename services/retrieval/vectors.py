@@ -40,6 +40,7 @@ class VectorIndex:
         self._moments = EmbeddingMoments(dimension)
         self._positions: Positions | None = None
         self._builder = GraphBuilder(dimension, lock or ReadWriteLock(), self)
+        self.state = 0  # grows with every change
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_matrix": self._matrix[: self._rows], "_builder": None}
@@ -69,6 +70,7 @@ class VectorIndex:
             if np.array_equal(self._matrix[row], embedding):
                 return
             self._moments.remove(self._matrix[row])
+        self.state += 1
         self._grow(row + 1)
         self._matrix[row] = embedding
         self._rows = max(self._rows, row + 1)
@@ -83,6 +85,7 @@ class VectorIndex:
     def remove(self, row: int) -> None:
         """Remove the embedding at `row`; the last row's takes its place."""
         last = self._rows - 1
+        self.state += 1
         self._moments.remove(self._matrix[row])
         self._matrix[row] = self._matrix[last]
         self._rows = last

@@ -31,7 +31,10 @@ _Servicer: Any = GatewayServiceServicer
 
 
 class FaultyGateway(_Servicer):  # type: ignore[misc]
-    """Answers at once, but asked "stall" it stalls for everybody, and it refuses "refuse"."""
+    """Answers at once, but asked "stall" it stalls for everybody, and it refuses "refuse".
+
+    With `turn_seconds` it answers one call after the other, each in that time.
+    """
 
     def __init__(self) -> None:
         self.address = ""
@@ -40,6 +43,7 @@ class FaultyGateway(_Servicer):  # type: ignore[misc]
         self.peers: set[str] = set()
         self.events: list[UserEvent] = []
         self.delay_seconds = 0.0
+        self.turn, self.turn_seconds = asyncio.Lock(), 0.0
         self.handled: Callable[[], object] = lambda: None
 
     async def Recommend(self, request: RecommendRequest, context: Any) -> RecommendResponse:
@@ -58,6 +62,9 @@ class FaultyGateway(_Servicer):  # type: ignore[misc]
         if request.query == "stall":
             self.stalled_until = time.monotonic() + STALL_SECONDS
         await asyncio.sleep(self.delay_seconds + max(0.0, self.stalled_until - time.monotonic()))
+        if self.turn_seconds:
+            async with self.turn:
+                await asyncio.sleep(self.turn_seconds)
         info = AnswerInfo(models=[ModelVersion(name="ranker", version="1")])
         info.stages.append(StageTime(stage="retrieval/dense", seconds=0.003))
         if request.query == "degrade":

@@ -35,14 +35,13 @@ async def test_command_prints_a_table_and_writes_the_same_figures(
 async def test_rates_are_found_when_none_are_given(
     gateway: FaultyGateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bench.session.SATURATION_SECONDS", 0.3)
-    # Refusals hold the closed loop's clients back, so that the rates found stay small.
-    (tmp_path / "queries.txt").write_text("quick\n" + "refuse\nrefuse \n", encoding="utf-8")
+    monkeypatch.setattr("bench.session.SATURATION_SECONDS", 1.0)
+    gateway.turn_seconds = 0.02
     out = tmp_path / "bench.json"
-    arguments = ["--gateway", gateway.address, "--auto", *_SHORT, "--queries", str(tmp_path / "queries.txt")]
-    assert await asyncio.to_thread(main, [*arguments, "--out", str(out)]) == 0
+    arguments = ["--gateway", gateway.address, "--auto", *_SHORT, "--out", str(out)]
+    assert await asyncio.to_thread(main, arguments) == 0
     figures = json.loads(out.read_text())["figures"]
-    peak = figures["search/closed_loop/achieved_qps"]
+    peak = figures["search/saturation/qps"]
     asked = [figures[f"search/peak_{share}/asked_qps"] for share in (25, 50, 80)]
     assert asked == pytest.approx([0.25 * peak, 0.5 * peak, 0.8 * peak], rel=1e-3)
 

@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, start_http_
 from bench import gate
 from bench.__main__ import main
 from bench.comparison import ratio, side
-from bench.objective import Limit, highest
+from bench.limits import Limit, highest
 from tests.bench.conftest import FaultyGateway, served
 
 _SHORT = ("--duration", "0.6", "--warmup", "0.2")

@@ -12,6 +12,8 @@ from aisle.gateway.v1.gateway_pb2_grpc import GatewayServiceStub
 from bench import arrivals, load, processes, saturation
 from bench.calls import Call
 from bench.connection import UnreachableError, connect
+from bench.measure import Load, Stop, Target
+from bench.mixes import Mix
 from bench.summary import Summary, summarise
 from tests.bench.conftest import STALL_SECONDS, FaultyGateway
 
@@ -103,17 +105,26 @@ async def test_requests_spread_over_the_connections(gateway: FaultyGateway) -> N
     assert len(gateway.peers) == 3
 
 
-async def test_closed_loop_counts_answers_alone(gateway: FaultyGateway) -> None:
-    asked = iter(range(10**9))
-
-    def call() -> Call:
-        # Refusals make the clients pause, which leaves this process time for the server.
-        return Call("search", "quick" if next(asked) % 2 else "refuse", "")
-
+async def test_saturation_is_what_a_gateway_answers_however_long_its_queue_may_grow(
+    gateway: FaultyGateway,
+) -> None:
+    gateway.turn_seconds = 0.02
+    settings = Load(duration=9, warmup=9, deadline_ms=5_000, seed=1)
     async with connect(gateway.address) as stubs:
-        peak = await saturation.find(stubs, call, seconds=0.5)
-    answered = sum(request.query == "quick" for request in gateway.seen)
-    assert 0 < peak * 0.5 <= answered
+        target = Target(gateway.address, stubs, Mix(["quick"]), {})
+        found = await saturation.find(target, settings, Stop(), seconds=1.5)
+    # No call of any rate is late: only a backlog that grows tells which is too high.
+    assert 30 < found.rate < 60
+    assert found.peak <= 51
+
+
+async def test_gateway_whose_answers_are_never_whole_has_no_saturation(gateway: FaultyGateway) -> None:
+    settings = Load(duration=1, warmup=1, deadline_ms=1_000, seed=1)
+    gateway.turn_seconds = 0.05
+    async with connect(gateway.address) as stubs:
+        target = Target(gateway.address, stubs, Mix(["degrade"]), {})
+        with pytest.raises(ValueError, match="answered no rate"):
+            await saturation.find(target, settings, Stop(), seconds=0.3)
 
 
 async def test_calls_of_every_kind_are_sent_and_told_apart(gateway: FaultyGateway) -> None:

@@ -32,15 +32,25 @@ def test_percentiles_agree_with_numpy_and_so_does_the_histogram(spread: float) -
 
 def test_only_answers_in_time_are_goodput_and_refusals_have_their_own_latency() -> None:
     codes = ["OK", "OK", "RESOURCE_EXHAUSTED", "UNAVAILABLE"]
-    outcome = Outcome([0.1, 0.6, 0.004, 0.2], [0.0] * 4, codes, seconds=4)
+    outcome = Outcome([0.1, 0.6, 0.004, 0.2], [0.0] * 4, codes, [()] * 4, seconds=4)
     summary = summarise("rate_1", 1, _PLAN, outcome)
     assert (summary.goodput, summary.in_deadline_share) == (1 / 4, 1 / 4)
     assert summary.shed_p99_ms == pytest.approx(4)
     assert summary.errors_p99_ms == pytest.approx(200)
 
 
+def test_answers_that_lack_a_stage_are_told_apart_from_goodput() -> None:
+    degraded = [(), ("DENSE",), ("DENSE", "INTENT"), ("INTENT",)]
+    outcome = Outcome([0.1, 0.1, 0.1, 0.6], [0.0] * 4, ["OK"] * 4, degraded, seconds=4)
+    summary = summarise("rate_1", 1, _PLAN, outcome)
+    assert (summary.goodput, summary.degraded_goodput, summary.in_deadline_share) == (1 / 4, 2 / 4, 3 / 4)
+    assert summary.degraded == {"DENSE": 2 / 4, "INTENT": 2 / 4}
+
+
 def test_answers_after_the_deadline_are_late_and_still_answers() -> None:
-    outcome = Outcome([0.1, 0.6, 0.2, 0.7], [0.0] * 4, ["OK", "OK", "OK", "DEADLINE_EXCEEDED"], seconds=4)
+    outcome = Outcome(
+        [0.1, 0.6, 0.2, 0.7], [0.0] * 4, ["OK", "OK", "OK", "DEADLINE_EXCEEDED"], [()] * 4, seconds=4
+    )
     summary = summarise("rate_1", 1, _PLAN, outcome)
     assert summary.late == 1
     assert summary.achieved == 3 / 4
@@ -49,12 +59,12 @@ def test_answers_after_the_deadline_are_late_and_still_answers() -> None:
 
 
 def test_achieved_rate_counts_the_time_the_last_answers_took() -> None:
-    outcome = Outcome([0.1] * 4, [0.0] * 4, ["OK"] * 4, seconds=8)
+    outcome = Outcome([0.1] * 4, [0.0] * 4, ["OK"] * 4, [()] * 4, seconds=8)
     assert summarise("rate_1", 1, _PLAN, outcome).achieved == 0.5
 
 
 def test_run_without_an_answer_still_has_figures() -> None:
-    outcome = Outcome([0.01] * 4, [0.0] * 4, ["UNAVAILABLE"] * 4, seconds=4)
+    outcome = Outcome([0.01] * 4, [0.0] * 4, ["UNAVAILABLE"] * 4, [()] * 4, seconds=4)
     summary = summarise("rate_1", 1, _PLAN, outcome)
     assert (summary.achieved, summary.error_share, summary.degraded_share) == (0, 1, 0)
     assert summary.latencies_ms["p50"] == 500
@@ -64,7 +74,7 @@ def test_run_without_an_answer_still_has_figures() -> None:
 def test_lag_is_doubtful_when_it_is_large_and_a_large_part_of_what_is_measured(
     lag: float, doubtful: bool
 ) -> None:
-    outcome = Outcome([0.1] * 4, [lag] * 4, ["OK"] * 4, seconds=4)
+    outcome = Outcome([0.1] * 4, [lag] * 4, ["OK"] * 4, [()] * 4, seconds=4)
     assert summarise("rate_1", 1, _PLAN, outcome).doubtful is doubtful
 
 

@@ -153,7 +153,7 @@ def _judged(text: str) -> ReviewSentiment:
 async def scripted_services() -> AsyncIterator[tuple[ScriptedServices, Backends]]:
     """Serve all three on a free port until the block ends."""
     served = ScriptedServices()  # type: ignore[abstract]
-    server = grpc.aio.server(interceptors=[ServingInterceptor(Limits(30, 100))])
+    server = grpc.aio.server(interceptors=[ServingInterceptor(Limits(30, 100, 100))])
     for add in (
         add_IntentServiceServicer_to_server,
         add_RetrievalServiceServicer_to_server,

@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 from aisle.catalog.v1.columns_pb2 import DictionaryColumn
 from aisle.catalog.v1.product_pb2 import Product
+from services.retrieval.filters.parsing import parse
 from services.retrieval.history import taste
 from services.retrieval.index import CatalogIndex, Retrieved
+from services.retrieval.selection import Selection
 from tests.retrieval.builders import DIMENSION, product, towards, unit_rows
 
 
@@ -155,6 +157,35 @@ def test_lexical_scores_computed_before_a_change_are_not_used_after_it() -> None
     index.upsert([product("new", "drill drill drill")], towards(1)[None])
     index.delete(["black"])
     assert set(_ids(index.search("drill", None, words=words))) == {"new", "drill"}
+
+
+@pytest.mark.parametrize("exact_rows", [1_000, 4])
+def test_search_under_a_filter_finds_the_same_after_one_without_as_alone(exact_rows: int) -> None:
+    products = [product(f"p{row}", f"shirt number {row}", price=row) for row in range(300)]
+    embeddings = unit_rows(300)
+    wish = Selection(filter=parse("price < 200"), facets=["price"])
+
+    def built() -> CatalogIndex:
+        index = CatalogIndex(DIMENSION, exact_rows=exact_rows)
+        index.upsert(products, embeddings)
+        index.settle()
+        return index
+
+    index, query, history = built(), embeddings[150], ["p9"]
+    first = index.search("shirt 150", query, 20, history)
+    again = index.search("shirt 150", query, 20, history, wish=wish)
+    alone = built().search("shirt 150", query, 20, history, wish=wish)
+    assert (again.candidates, again.selected.total) == (alone.candidates, alone.selected.total)
+    assert again.selected.facets == alone.selected.facets
+    assert first.candidates == index.search("shirt 150", query, 20, history).candidates
+    index.upsert(products[150:151], embeddings[7:8])
+    moved = built()
+    moved.upsert(products[150:151], embeddings[7:8])
+    assert index.search("shirt 150", query, 20, history) != first
+    assert (
+        index.search("shirt 150", query, 20, history).candidates
+        == moved.search("shirt 150", query, 20, history).candidates
+    )
 
 
 def test_embeddings_of_a_wrong_dimension_are_refused() -> None:

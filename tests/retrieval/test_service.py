@@ -189,3 +189,20 @@ async def test_searches_stay_quick_beside_a_slow_write(server: Running) -> None:
         await write
         assert len(during) > 5  # searches did not wait for the write
         await stub.DeleteProducts(DeleteProductsRequest(ids=[each.id for each in many]))
+
+
+async def test_repeated_search_is_remembered_until_the_catalogue_changes(stub: Any) -> None:
+    request = RetrieveRequest(query="glass kettle", facets=["brand"])
+    first, again = await stub.Retrieve(request), await stub.Retrieve(request)
+    assert first.stages and not again.stages
+    del first.stages[:]
+    assert again == first
+    narrowed = await stub.Retrieve(RetrieveRequest(query="glass kettle", filter="price < 1"))
+    assert narrowed.candidates != first.candidates
+    await stub.UpsertProducts(UpsertProductsRequest(products=[product("other", "Glass kettle, small")]))
+    try:
+        changed = await stub.Retrieve(request)
+        assert changed.stages and "other" in ids_of(changed)
+    finally:
+        await stub.DeleteProducts(DeleteProductsRequest(ids=["other"]))
+    assert ids_of(await stub.Retrieve(request)) == ids_of(first)

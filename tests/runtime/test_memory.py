@@ -63,3 +63,17 @@ async def test_with_0_nothing_is_kept() -> None:
     memory, maker = Memory[str](0), Maker()
     maker.may.set()
     assert [await memory.get("key", maker.make) for _ in range(2)] == [("value", False)] * 2
+
+
+async def test_what_is_too_old_is_made_anew() -> None:
+    now = 0.0
+    memory, maker = Memory[str](2, seconds=10, clock=lambda: now), Maker()
+    maker.may.set()
+    await memory.get("key", maker.make)
+    now = 9.0
+    assert memory.known("key") == "value"
+    assert await memory.get("key", maker.make) == ("value", True)
+    now = 10.0
+    assert memory.known("key") is None
+    assert await memory.get("key", maker.make) == ("value", False)
+    assert maker.made == 2

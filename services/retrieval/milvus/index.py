@@ -62,6 +62,7 @@ class MilvusIndex:
     """
 
     reads_record = True
+    state = None
     suggester = NoSuggestions()
 
     def __init__(
