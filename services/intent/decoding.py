@@ -22,7 +22,7 @@ class Decoder:
 
     def __init__(self, labels: Labels) -> None:
         self._labels = labels
-        self._lexicon = Lexicon(labels.lexicon)
+        self._lexicon = Lexicon(labels.lexicon, labels.confusions)
         self._confidence = Confidence(labels)
 
     def understand(self, query: str, outputs: Mapping[str, Floats], offsets: Offsets) -> Understanding:

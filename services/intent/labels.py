@@ -53,6 +53,7 @@ class Labels(BaseModel):
     slots: list[str] = Field(min_length=3)
     sentiment: list[str] = Field(list(SENTIMENTS), min_length=2)
     lexicon: dict[str, dict[str, str]]
+    confusions: dict[str, str] = Field(default_factory=dict)  # character → those written for it by mistake
     aspects: dict[str, list[str]] = Field(default_factory=dict)  # aspect → words that name it in a review
     temperatures: Temperatures = Temperatures()
     scope: Scope | None = None

@@ -20,7 +20,7 @@ from training.demo_shop.lexicon import WORDS
 from training.export import Exported, export_within_parity
 from training.finetuning import Method
 from training.intent.calibrate import calibrated
-from training.intent.dataset import canonical_values, examples
+from training.intent.dataset import canonical_values, confusions, examples
 from training.intent.example import Example
 from training.intent.figures import figures, sentiment_figures
 from training.intent.fit import MAX_TOKENS, Validation, evaluate, fit
@@ -63,7 +63,7 @@ class Order:
             "shop": digest(self.shop.root / "fingerprint.json"),
             "words": digest(*sorted(WORDS.glob("*.yaml")), *sorted(_HERE.glob("words/*.yaml"))),
             "public": [[each.name, len(each.examples)] for each in self.public],
-            "code": digest(*sorted(_HERE.glob("*.py"))),
+            "code": digest(*sorted(_HERE.glob("*.py")), _HERE.parent / "mistakes.py"),
         }
 
     def queries(self, split: str) -> list[Query]:
@@ -131,6 +131,7 @@ def labels_of(shop: DemoShop) -> Labels:
         category=list(shop.categories),
         slots=tag_names(SLOT_KEYS),
         lexicon=canonical_values(),
+        confusions=confusions(),
         aspects=aspect_words(),
     )
 
