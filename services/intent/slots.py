@@ -34,7 +34,7 @@ class Value:
     value: str
     start: int
     end: int
-    confidence: float
+    probability: float
 
 
 class KeyProbabilities:
@@ -91,9 +91,9 @@ def find_values(query: str, lexicon: Lexicon, probabilities: KeyProbabilities) -
 def _known(query: str, lexicon: Lexicon, probabilities: KeyProbabilities) -> Iterator[Value]:
     for each in lexicon.matches(query):
         if each.key in probabilities.keys:
-            confidence = probabilities.of(each.key, each.start, each.end)
-            if confidence >= LEAST_KNOWN:
-                yield Value(each.key, each.value, each.start, each.end, confidence)
+            probability = probabilities.of(each.key, each.start, each.end)
+            if probability >= LEAST_KNOWN:
+                yield Value(each.key, each.value, each.start, each.end, probability)
 
 
 def _misspelt(
@@ -103,14 +103,14 @@ def _misspelt(
     places = [place for place in probabilities.places(LEAST_MISSPELT) if not _covered(place, known)]
     for each in lexicon.slips(query, places) if places else ():
         if each.key in probabilities.keys:
-            confidence = probabilities.of_any(each.start, each.end)
-            if confidence >= LEAST_MISSPELT:
-                yield Value(each.key, each.value, each.start, each.end, confidence)
+            probability = probabilities.of_any(each.start, each.end)
+            if probability >= LEAST_MISSPELT:
+                yield Value(each.key, each.value, each.start, each.end, probability)
 
 
 def _longest_first(values: Sequence[Value]) -> list[Value]:
     chosen: list[Value] = []
-    for value in sorted(values, key=lambda each: (each.start - each.end, -each.confidence)):
+    for value in sorted(values, key=lambda each: (each.start - each.end, -each.probability)):
         if not _overlaps(value, chosen):
             chosen.append(value)
     return chosen
@@ -129,10 +129,10 @@ def _unknown(query: str, probabilities: KeyProbabilities) -> Iterator[Value]:
     folded = fold(query)
     for key, run_start, run_end in probabilities.runs():
         start, end = _trimmed(query, run_start, run_end)
-        confidence = probabilities.of(key, start, end)
+        probability = probabilities.of(key, start, end)
         long_enough = end - start >= _LEAST_UNKNOWN_CHARACTERS
-        if long_enough and confidence >= LEAST_UNKNOWN and is_whole(folded, start, end):
-            yield Value(key, query[start:end], start, end, confidence)
+        if long_enough and probability >= LEAST_UNKNOWN and is_whole(folded, start, end):
+            yield Value(key, query[start:end], start, end, probability)
 
 
 def _trimmed(query: str, start: int, end: int) -> Span:

@@ -121,6 +121,7 @@ async def test_goods_that_no_training_query_named_are_shopping(stub: Any, query:
         "👕",
         "a",
         "。",
+        "？！…… ,.;:!? --- ***",
         "黑" * 512,
         "word " * 102,
         "𠀀",

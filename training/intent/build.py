@@ -20,6 +20,7 @@ from training.demo_shop.lexicon import WORDS
 from training.export import Exported, export_within_parity
 from training.finetuning import Method
 from training.intent.calibrate import calibrated
+from training.intent.clicks import weakly_labelled
 from training.intent.dataset import canonical_values, confusions, examples
 from training.intent.example import Example
 from training.intent.figures import figures, sentiment_figures
@@ -108,7 +109,7 @@ def build(order: Order, store: ModelStore, *, force: str = "", runs: Path = Path
 
 def _training_examples(order: Order) -> list[Example]:
     """The shop's queries, and of each public set at most half as many, so that searches stay the rule."""
-    own = examples(order.shop, "train")
+    own = weakly_labelled(order.shop)
     drawn = [_drawn(each.examples, len(own) // 2, order.seed) for each in order.public]
     reviews = balanced(review_examples(order.shop, "train"), REVIEWS_OF_A_KIND, order.seed)
     return [*own, *reviews, *(example for sample in drawn for example in sample)]

@@ -25,9 +25,7 @@ def canonical_values() -> dict[str, dict[str, str]]:
 def confusions() -> dict[str, str]:
     """Return by Chinese character of a value's form the common ones that people write for it by mistake."""
     characters = {each for forms in canonical_values().values() for form in forms for each in form}
-    alike = {
-        each: homophones(each) + near_homophones(each) + look_alikes(each) for each in sorted(characters)
-    }
+    alike = {each: homophones(each) + look_alikes(each) for each in sorted(characters)}
     common = common_characters()
     return {one: "".join(sorted(common & set(others))) for one, others in alike.items() if others}
 
