@@ -267,6 +267,15 @@ async def test_a_request_full_of_long_reviews_is_answered(stub: Any) -> None:
     assert len((await stub.ClassifySentiment(request)).sentiments) == 256
 
 
+async def test_500_requests_at_once_are_each_read_or_refused_with_a_typed_error(stub: Any) -> None:
+    asked = [stub.Understand(UnderstandRequest(query=f"black tee {number}")) for number in range(500)]
+    for answer in await asyncio.gather(*asked, return_exceptions=True):
+        if isinstance(answer, grpc.aio.AioRpcError):
+            assert answer.code() in (grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.DEADLINE_EXCEEDED)
+        else:
+            assert len(answer.understanding.intents) == 5
+
+
 @pytest.mark.parametrize(("query", "outside"), [("今天天气怎么样", True), ("black summer t-shirt", False)])
 async def test_what_is_out_of_scope_is_told(stub: Any, query: str, outside: bool) -> None:
     assert (await understood(stub, query)).out_of_scope is outside
