@@ -60,13 +60,14 @@ RECIPES: dict[RecipeName, Recipe] = {
     "own_labels": Recipe(
         trainable_layers=6,
         epochs=3,
-        encoder_rate=3e-4,
+        encoder_rate=4e-4,
         adapter_rate=2e-3,
         head_rate=5e-3,
+        batch=64,
         variation=0.0,
         open_world=0.0,
         bfloat16=True,
-        checkpoint_steps=100,
+        checkpoint_steps=50,
         weights=Weights(smoothing=0.1),
     ),
 }
