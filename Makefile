@@ -12,10 +12,13 @@ PIP := $(PY) -m pip install --quiet --disable-pip-version-check --no-compile
 READY := $(VENV)/.ready
 GENERATED := aisle/.generated
 
-# Options, to be given as `make demo CATALOG=path`.
+# Options, to be given as `make demo CATALOG=path`. TEXTS is a folder of real texts that the intent model learns
+# from too; give such models a MODELS folder of their own.
 CATALOG ?= demo
 REVIEWS ?= $(if $(filter demo,$(CATALOG)),$(SHOP)/reviews.jsonl)
 DATA ?= ../shared/data
+MODELS ?= models
+TEXTS ?=
 METHOD ?= full
 RECIPE ?= default
 GATEWAY ?=
@@ -33,7 +36,6 @@ STEPS ?=
 QUERIES ?= $(if $(filter demo,$(CATALOG)),$(SHOP),$(if $(wildcard $(CATALOG)/qrels.tsv),$(CATALOG)))
 
 SHOP := data/demo_shop
-MODELS := models
 CATALOG_PATH := $(if $(filter demo,$(CATALOG)),$(SHOP)/products.jsonl,$(CATALOG))
 STATE := state/$(notdir $(CATALOG:%/=%))
 FINE_TUNING := $(wildcard training/*.py training/base_models/*.py training/export/*.py)
@@ -72,7 +74,7 @@ $(SHOP)/products.jsonl: $(wildcard training/demo_shop/*) | $(READY) $(GENERATED)
 	$(PY) -m training.demo_shop --out $(SHOP)
 	touch $@
 
-models: ## train, export and publish the four models (METHOD=full|lora RECIPE=default|large)
+models: ## train, export and publish the four models (METHOD=full|lora RECIPE=default|large; TEXTS=folder MODELS=folder)
 # The two encoders know nothing of each other: trained at once, each on its share of the cores.
 	@OMP_NUM_THREADS=$${OMP_NUM_THREADS:-$$(( ($$(nproc) + 1) / 2 ))} \
 	  $(MAKE) --no-print-directory -j2 $(ENCODERS)
@@ -83,7 +85,7 @@ $(MODELS)/.trained-retriever: $(SHOP)/products.jsonl $(FINE_TUNING) $(wildcard t
 	touch $@
 
 $(MODELS)/.trained-intent: $(SHOP)/products.jsonl $(FINE_TUNING) $(wildcard training/intent/*.py services/intent/*.py)
-	$(PY) -m training.intent --shop $(SHOP) --models $(MODELS) --method $(METHOD) --recipe $(RECIPE)
+	$(PY) -m training.intent --shop $(SHOP) --models $(MODELS) --method $(METHOD) --recipe $(RECIPE) $(if $(TEXTS),--data $(TEXTS))
 	touch $@
 
 $(MODELS)/.trained-ranker: $(ENCODERS) $(FINE_TUNING) $(wildcard training/ranker/*.py services/ranking/*.py services/retrieval/*.py)

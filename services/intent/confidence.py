@@ -18,7 +18,7 @@ class Confidence:
     """Applies what was fitted on validation texts: temperatures, and the scope."""
 
     def __init__(self, labels: Labels) -> None:
-        self._temperatures, self._scope = labels.temperatures, labels.scope
+        self._temperatures, self._scope, self._slots = labels.temperatures, labels.scope, labels.slot_scale
         self._outside = labels.intent.index(OUT_OF_SCOPE) if OUT_OF_SCOPE in labels.intent else -1
 
     def of(self, output: str, outputs: Mapping[str, Floats]) -> Probabilities:
@@ -41,6 +41,10 @@ class Confidence:
         probabilities[self._outside] = outside
         return np.asarray(probabilities / probabilities.sum())
 
+    def slot(self, probability: float) -> float:
+        """Return how sure a value is that the tagger gives this probability."""
+        return _probability(self._slots.intercept + self._slots.slope * logit(probability))
+
     def out_of_scope(self, intents: Probabilities) -> bool:
         """Return whether a text with these probabilities of intents [intents] is out of scope."""
         if self._outside < 0:
@@ -52,13 +56,17 @@ class Confidence:
         assert self._scope is not None
         scope = self._scope
         log_odds = scope.intercept + scope.intent * logit(intents[self._outside]) + scope.distance * distance
-        return float(1 / (1 + np.exp(-np.clip(log_odds, -30, 30))))
+        return _probability(log_odds)
 
 
 def softmax(logits: Floats) -> Probabilities:
     """Return probabilities along the last axis."""
     shifted = np.exp(logits.astype(np.float64) - logits.max(axis=-1, keepdims=True))
     return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True))
+
+
+def _probability(log_odds: float) -> float:
+    return float(1 / (1 + np.exp(-np.clip(log_odds, -30, 30))))
 
 
 def logit(probability: float) -> float:

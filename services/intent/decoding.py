@@ -22,7 +22,7 @@ class Decoder:
 
     def __init__(self, labels: Labels) -> None:
         self._labels = labels
-        self._lexicon = Lexicon(labels.lexicon)
+        self._lexicon = Lexicon(labels.lexicon, labels.confusions)
         self._confidence = Confidence(labels)
 
     def understand(self, query: str, outputs: Mapping[str, Floats], offsets: Offsets) -> Understanding:
@@ -60,18 +60,17 @@ class Decoder:
             if not any(value.start < end and start < value.end for start, end in prices)
         ]
         flags = negated(query, [(value.start, value.end) for value in values])
-        return [_slot(value, flag) for value, flag in zip(values, flags, strict=True)]
+        return [self._slot(value, flag) for value, flag in zip(values, flags, strict=True)]
 
-
-def _slot(value: Value, is_negated: bool) -> Slot:
-    return Slot(
-        key=value.key,
-        value=value.value,
-        confidence=value.confidence,
-        start=value.start,
-        end=value.end,
-        negated=is_negated,
-    )
+    def _slot(self, value: Value, is_negated: bool) -> Slot:
+        return Slot(
+            key=value.key,
+            value=value.value,
+            confidence=self._confidence.slot(value.probability),
+            start=value.start,
+            end=value.end,
+            negated=is_negated,
+        )
 
 
 def _ranked(probabilities: Probabilities, names: Sequence[str], most: int) -> list[LabelProbability]:

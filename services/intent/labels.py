@@ -24,6 +24,16 @@ class Temperatures(BaseModel):
     sentiment: float = Field(1.0, gt=0)
 
 
+class SlotScale(BaseModel):
+    """How sure a value is: its log-odds are `intercept` + `slope` times those of the tagger (Platt 1999),
+    fitted on the values that were said of validation texts."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    intercept: float = 0.0
+    slope: float = Field(1.0, ge=0)
+
+
 class Scope(BaseModel):
     """When a text is about nothing that the shop does.
 
@@ -53,8 +63,10 @@ class Labels(BaseModel):
     slots: list[str] = Field(min_length=3)
     sentiment: list[str] = Field(list(SENTIMENTS), min_length=2)
     lexicon: dict[str, dict[str, str]]
+    confusions: dict[str, str] = Field(default_factory=dict)  # character → those written for it by mistake
     aspects: dict[str, list[str]] = Field(default_factory=dict)  # aspect → words that name it in a review
     temperatures: Temperatures = Temperatures()
+    slot_scale: SlotScale = SlotScale()
     scope: Scope | None = None
 
     @field_validator("slots")

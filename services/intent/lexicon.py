@@ -1,7 +1,8 @@
 """From what a query calls a value to what the catalogue calls it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from rapidfuzz.distance import OSA
 
@@ -22,39 +23,28 @@ class Match:
 
 
 class Lexicon:
-    """Surface forms in any language by attribute key: {"color": {"黑色": "black", "jet black": "black"}}."""
+    """Surface forms in any language by attribute key: {"color": {"黑色": "black", "jet black": "black"}}.
 
-    def __init__(self, forms: Mapping[str, Mapping[str, str]]) -> None:
+    `confusions` are the Chinese characters that people write by mistake for one of a form: {"黑": "嘿墨"}.
+    """
+
+    def __init__(
+        self, forms: Mapping[str, Mapping[str, str]], confusions: Mapping[str, str] | None = None
+    ) -> None:
         self._meanings: dict[str, list[tuple[str, str]]] = {}
         for key, values in forms.items():
             for surface, value in values.items():
                 self._meanings.setdefault(_spelling(surface), []).append((key, value))
         self._longest = max(map(len, self._meanings), default=0)
-        # By key and length: a slip changes the length by one at most.
-        self._forms: dict[tuple[str, int], list[tuple[str, str]]] = {}
-        for form, meanings in self._meanings.items():
-            for key, value in meanings:
-                self._forms.setdefault((key, len(form)), []).append((form, value))
+        self._confusions = confusions or {}
+        self._shortened: dict[str, list[str]] = {}  # each form with one character left out, and whole
+        for form in self._meanings:
+            for short in _shortened(form):
+                self._shortened.setdefault(short, []).append(form)
 
     def canonical(self, key: str, surface: str) -> str | None:
         """Return the catalogue's value of a surface form, None when it has none."""
         return dict(self._meanings.get(_spelling(surface), ())).get(key)
-
-    def nearest(self, key: str, surface: str) -> str | None:
-        """Return the one value of `key` that `surface` names with a single slip, None when there is none.
-
-        A slip is a letter too many, too few or wrong, or two exchanged. Short words become other words by
-        it: Latin ones need four letters, and of two Chinese characters only the order may be wrong.
-        """
-        spelling = _spelling(surface)
-        lengths = range(len(spelling) - 1, len(spelling) + 2)
-        meant = {
-            value
-            for length in lengths
-            for form, value in self._forms.get((key, length), ())
-            if _is_slip(spelling, form)
-        }
-        return meant.pop() if len(meant) == 1 else None
 
     def matches(self, query: str) -> list[Match]:
         """Return every known form that stands in `query`; they may overlap. Latin forms are whole words."""
@@ -63,6 +53,20 @@ class Lexicon:
             Match(key, value, start, end)
             for start, end in self._spans(text)
             for key, value in self._meanings[text[start:end]]
+        ]
+
+    def slips(self, query: str, places: Sequence[tuple[int, int]]) -> list[Match]:
+        """Return every form that stands in `query`, overlapping one of the `places`, with a single slip.
+
+        A slip is a letter too many, too few or wrong, or two exchanged. Short words become other words by
+        it: Latin ones need four letters, and in two Chinese characters the wrong one must be one that people
+        confuse with the right one. Numbers are taken as they are. What could be two values of a key is none.
+        """
+        text = _spelling(query)
+        return [
+            Match(key, value, start, end)
+            for start, end in self._windows(text, places)
+            for key, value in self._meant(text[start:end])
         ]
 
     def longest(self, query: str) -> list[Match]:
@@ -83,14 +87,47 @@ class Lexicon:
                 if text[start:end] in self._meanings and is_whole(text, start, end):
                     yield start, end
 
+    def _windows(self, text: str, places: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+        """Yield the spans, whole words, that overlap a place and may be a form but are none."""
+        inside = [any(start <= at < end for start, end in places) for at in range(len(text))]
+        before = [0, *accumulate(inside)]  # how many characters before each are in a place
+        for start in range(len(text)):
+            for end in range(start + 2, min(len(text), start + self._longest + 1) + 1):
+                if before[end] > before[start] and self._may_slip(text, start, end):
+                    yield start, end
 
-def _is_slip(written: str, form: str) -> bool:
-    if written.isascii() != form.isascii() or OSA.distance(written, form, score_cutoff=1) > 1:
-        return False
-    shortest = min(len(written), len(form))
-    if form.isascii():
-        return shortest >= _LEAST_MISSPELT
-    return sorted(written) == sorted(form) or shortest > 2
+    def _may_slip(self, text: str, start: int, end: int) -> bool:
+        written = text[start:end]
+        return written not in self._meanings and written == written.strip() and is_whole(text, start, end)
+
+    def _meant(self, written: str) -> set[tuple[str, str]]:
+        """Return the key and value of the forms that `written` is with a slip, one value of each key."""
+        forms = {form for short in _shortened(written) for form in self._shortened.get(short, ())}
+        meant = {
+            meaning for form in forms if self._is_slip(written, form) for meaning in self._meanings[form]
+        }
+        keys = [key for key, _ in meant]
+        return {(key, value) for key, value in meant if keys.count(key) == 1}
+
+    def _is_slip(self, written: str, form: str) -> bool:
+        if OSA.distance(written, form, score_cutoff=1) > 1 or _digits(written) != _digits(form):
+            return False
+        if written.isascii() and form.isascii():
+            return min(len(written), len(form)) >= _LEAST_MISSPELT
+        if written.isascii() or form.isascii() or len(written) != len(form):
+            return False
+        if sorted(written) == sorted(form) or len(form) > 2:
+            return True
+        return all(a == b or a in self._confusions.get(b, "") for a, b in zip(written, form, strict=True))
+
+
+def _shortened(form: str) -> set[str]:
+    """Two words that are one slip apart share one of these (symmetric deletion, Garbe 2012)."""
+    return {form, *(form[:place] + form[place + 1 :] for place in range(len(form)))}
+
+
+def _digits(text: str) -> str:
+    return "".join(filter(str.isdigit, text))
 
 
 def is_whole(folded: str, start: int, end: int) -> bool:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from services.intent.confidence import Confidence
-from services.intent.labels import Labels, Scope, Temperatures
+from services.intent.labels import Labels, Scope, SlotScale, Temperatures
 
 INTENTS = ["browse", "support", "out_of_scope"]
 
@@ -57,3 +57,14 @@ def test_a_model_without_scope_decides_by_its_head_and_one_without_the_intent_ne
     assert confidence().out_of_scope(confidence().intents(outputs([0, 0, 5])))
     shop = confidence(SCOPE, intents=["browse", "support"])
     assert not shop.out_of_scope(shop.intents(outputs([0, 0], 99.0)))
+
+
+def test_how_sure_a_value_is_follows_the_tagger_as_validation_found_it() -> None:
+    plain = confidence()
+    assert plain.slot(0.4) == pytest.approx(0.4)
+    labels = Labels(
+        intent=INTENTS, category=["home/lamp"], slots=["O", "B-color", "I-color"], lexicon={},
+        slot_scale=SlotScale(intercept=2.0, slope=0.5),
+    )  # fmt: skip
+    told = [Confidence(labels).slot(each) for each in (0.3, 0.5, 0.9)]
+    assert told == sorted(told) and told[1] == pytest.approx(1 / (1 + np.exp(-2)))

@@ -21,6 +21,7 @@ LABELS = Labels(
         "season": {"夏季": "summer", "summer": "summer"},
         "brand": {},
     },
+    confusions={"黑": "嘿墨"},
 )
 Token = tuple[str, str]  # its text and the tag it is given
 
@@ -92,7 +93,7 @@ def test_unknown_values_keep_their_own_text_when_they_are_whole_words() -> None:
     ("written", "value"),
     [
         ("balck", "black"), ("blck", "black"), ("blacck", "black"), ("blavk", "black"), ("navy bleu", "navy"),
-        ("bluck hat", "bluck hat"), ("色黑", "black"), ("黒色", "黒色"), ("blakc5", "blakc5"),
+        ("bluck hat", "black"), ("色黑", "black"), ("嘿色", "black"), ("红色", "红色"), ("blakc5", "blakc5"),
     ],
 )  # fmt: skip
 def test_a_value_with_one_slip_is_read_as_the_catalogues(written: str, value: str) -> None:

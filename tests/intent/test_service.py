@@ -121,6 +121,7 @@ async def test_goods_that_no_training_query_named_are_shopping(stub: Any, query:
         "👕",
         "a",
         "。",
+        "？！…… ,.;:!? --- ***",
         "黑" * 512,
         "word " * 102,
         "𠀀",
@@ -278,6 +279,15 @@ async def test_too_many_reviews_are_refused_with_the_limit(stub: Any) -> None:
 async def test_a_request_full_of_long_reviews_is_answered(stub: Any) -> None:
     request = ClassifySentimentRequest(reviews=["good " * 1000, "一般" * 2000] + ["ok"] * 254)
     assert len((await stub.ClassifySentiment(request)).sentiments) == 256
+
+
+async def test_500_requests_at_once_are_each_read_or_refused_with_a_typed_error(stub: Any) -> None:
+    asked = [stub.Understand(UnderstandRequest(query=f"black tee {number}")) for number in range(500)]
+    for answer in await asyncio.gather(*asked, return_exceptions=True):
+        if isinstance(answer, grpc.aio.AioRpcError):
+            assert answer.code() in (grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.DEADLINE_EXCEEDED)
+        else:
+            assert len(answer.understanding.intents) == 5
 
 
 @pytest.mark.parametrize(("query", "outside"), [("今天天气怎么样", True), ("black summer t-shirt", False)])

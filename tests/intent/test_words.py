@@ -90,3 +90,37 @@ def test_matches_stand_where_the_query_has_them() -> None:
 def test_latin_forms_match_whole_words_only() -> None:
     assert LEXICON.matches("blackberry s24 shoes") == []
     assert LEXICON.matches("黑black的") == [Match("color", "black", 0, 1), Match("color", "black", 1, 6)]
+
+
+SLIPS = Lexicon(
+    {
+        "color": {"黑色": "black", "墨绿": "green", "black": "black"},
+        "size": {"40 inch": "40"},
+        "use": {"home": "home"},
+    },
+    {"黑": "嘿墨", "色": "涩"},
+)
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("blakc tee", [Match("color", "black", 0, 5)]),
+        ("tee blackk", [Match("color", "black", 4, 10)]),
+        ("嘿色T恤", [Match("color", "black", 0, 2)]),
+        ("色黑T恤", [Match("color", "black", 0, 2)]),
+        ("40 icnh", [Match("size", "40", 0, 7)]),
+        ("hme", []),  # too short to be sure
+        ("红色T恤", []),  # nobody writes 红 for 黑
+        ("41 inch", []),  # another number is no slip
+        ("black tee", []),  # no slip at all
+        ("blackberr", []),
+    ],
+)
+def test_a_form_with_one_slip_is_found(query: str, found: list[Match]) -> None:
+    assert SLIPS.slips(query, [(0, len(query))]) == found
+
+
+def test_slips_are_looked_for_where_they_may_be() -> None:
+    assert SLIPS.slips("blakc tee hoem", [(6, 9)]) == []
+    assert SLIPS.slips("blakc tee hoem", [(11, 12)]) == [Match("use", "home", 10, 14)]

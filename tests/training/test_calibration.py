@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from services.intent.confidence import softmax
-from services.intent.labels import Labels
+from services.intent.labels import Labels, SlotScale
 from training.calibration import expected_calibration_error, temperature
 from training.intent.calibrate import calibrated
 from training.intent.example import Example, Piece, plain
@@ -72,6 +72,7 @@ def test_validation_texts_fit_temperatures_and_scope() -> None:
     assert fitted.scope is not None
     assert fitted.scope.distance > 0 and fitted.scope.intent > 0
     assert fitted.scope.threshold == pytest.approx(0.5)
+    assert fitted.slot_scale == SlotScale()  # every value said is wrong here: nothing to tell apart
     inside = [each for each in texts if each.intent == "browse"]
     alone = calibrated(labels, _by_first_letter, _Words(), inside)
     assert alone.scope is None

@@ -194,6 +194,15 @@ def test_variations_keep_the_slots_and_the_intent(variation: object) -> None:
     assert changed != {EXAMPLE.text}
 
 
+def test_a_typo_in_chinese_leaves_every_slot_where_it_was() -> None:
+    written = Example((Piece("买"), Piece("黑色", "color", "black"), Piece("短袖", NOUN)), "purchase", "")
+    for seed in range(40):
+        typed = {each.__name__: each for each, _ in VARIATIONS}["misspelt"](
+            written, Random(seed), vocabulary()
+        )
+        assert typed.text != written.text and typed.spans == written.spans
+
+
 def test_sentences_are_not_reordered() -> None:
     sentence = Example((Piece("buy "), Piece("black", "color", "black"), Piece(" tee", NOUN)), "purchase", "")
     reordered = {each.__name__: each for each, _ in VARIATIONS}["reordered"]

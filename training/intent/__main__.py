@@ -16,10 +16,12 @@ from training.base_models import bilingual
 from training.demo_shop import load
 from training.finetuning import METHODS
 from training.intent.build import Built, Order, build
-from training.intent.public import PublicSet, public_sets
+from training.intent.clicks import clicked_categories
+from training.intent.example import plain
+from training.intent.public import public_sets
 from training.intent.recipe import RECIPES
 
-_SAMPLES = 8  # of each public set
+_SAMPLES = 8  # of each source of labels
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -40,8 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 2
     _report(console, built)
-    if order.public:
-        console.print(_samples(order.public, order.seed))
+    console.print(_samples(order))
     console.print(f"intent {built.manifest.version}: {time.monotonic() - start:.0f} s")
     return 0
 
@@ -56,12 +57,16 @@ def _report(console: Console, built: Built) -> None:
     console.print(_figures("parity with torch", built.manifest.parity))
 
 
-def _samples(public: Sequence[PublicSet], seed: int) -> Table:
-    """Some texts of each set with what they teach: how noisy the labels are is for a reader to judge."""
-    table = Table("set", "intent", "sentiment", "text", title="labels to check by hand")
-    for each in public:
-        for example in Random(seed).sample(each.examples, min(_SAMPLES, len(each.examples))):
-            table.add_row(each.name, example.intent, example.sentiment, example.text)
+def _samples(order: Order) -> Table:
+    """Some texts of each source of labels that nobody wrote for this model, with what they teach: how noisy
+    they are is for a reader to judge."""
+    clicked = clicked_categories(order.shop, "train")
+    weak = [plain(order.shop.query[query].text, "", category=told) for query, told in clicked.items()]
+    sources = {"clicks": weak, **{each.name: each.examples for each in order.public}}
+    table = Table("source", "intent", "category", "sentiment", "text", title="labels to check by hand")
+    for name, taught in sources.items():
+        for example in Random(order.seed).sample(taught, min(_SAMPLES, len(taught))):
+            table.add_row(name, example.intent, example.category, example.sentiment, example.text)
         table.add_section()
     return table
 

@@ -2,19 +2,20 @@
 
 import re
 import string
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from random import Random
 
 from training.demo_shop.lexicon import Language
-from training.intent.example import NOUN, PRICE, Example, Piece
+from training.intent.example import NOUN, Example, Piece
 from training.intent.vocabulary import HAN, Vocabulary, language_of
+from training.mistakes import mistake_han, mistype
 
 Variation = Callable[[Example, Random, Vocabulary], Example]
 
 _FULL_WIDTH = {ord(c): ord(c) + 0xFEE0 for c in string.ascii_letters + string.digits}
-_WORD = re.compile(r"[A-Za-z]{4,}|[\u4e00-\u9fff]{2,}")  # shorter words become other words
-_ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
+# Shorter words become other words.
+_WORD = re.compile(r"(?<![^\W_])[A-Za-z]{4,}(?![^\W_])|[\u4e00-\u9fff]{2,}")
 _OTHER: dict[Language, Language] = {"zh": "en", "en": "zh"}
 
 
@@ -33,21 +34,21 @@ def widened(example: Example, random: Random, words: Vocabulary) -> Example:
 
 
 def misspelt(example: Example, random: Random, words: Vocabulary) -> Example:
-    """One slip in one word: a Latin letter left out, doubled, mistyped or exchanged with the next, or two
-    Chinese characters exchanged."""
-    places = [
-        (place, word)
-        for place, piece in enumerate(example.pieces)
-        if piece.key != PRICE
-        for word in _WORD.finditer(piece.text)
-    ]
+    """One mistake in one word, as hurried people make it; each slot keeps its place."""
+    text = example.text
+    places = list(_WORD.finditer(text))
     if not places:
         return example
-    pieces = list(example.pieces)
-    chosen, word = random.choice(places)
-    text = pieces[chosen].text
-    slipped = text[: word.start()] + _slip(word[0], random) + text[word.end() :]
-    pieces[chosen] = replace(pieces[chosen], text=slipped)
+    word = random.choice(places)
+    if not word[0].isascii():  # as many characters as before: a slip may reach over the end of a value
+        return example.with_pieces(_rewritten(example.pieces, word.start(), mistake_han(word[0], random)))
+    typed, piece_start, pieces = mistype(word[0], random), 0, list(example.pieces)
+    for place, piece in enumerate(pieces):
+        start, end = word.start() - piece_start, word.end() - piece_start
+        if start >= 0 and end <= len(piece.text):
+            pieces[place] = replace(piece, text=piece.text[:start] + typed + piece.text[end:])
+            break
+        piece_start += len(piece.text)
     return example.with_pieces(pieces)
 
 
@@ -113,7 +114,7 @@ VARIATIONS: Sequence[tuple[Variation, float]] = (
     (reordered, 0.2),
     (branded, 0.1),
     (respaced, 0.12),
-    (misspelt, 0.25),
+    (misspelt, 0.4),
     (recased, 0.15),
     (widened, 0.03),
 )
@@ -127,23 +128,13 @@ def varied(example: Example, random: Random, words: Vocabulary, *, scale: float 
     return example
 
 
-def _slip(word: str, random: Random) -> str:
-    place = random.randrange(len(word) - 1)
-    letter, following = word[place], word[place + 1]
-    exchanged = following + letter
-    if not word.isascii():
-        return word[:place] + exchanged + word[place + 2 :]
-    written = random.choice(
-        [following, letter * 2 + following, exchanged, _neighbour(letter, random) + following]
-    )
-    return word[:place] + written + word[place + 2 :]
-
-
-def _neighbour(letter: str, random: Random) -> str:
-    """A letter beside it on the keyboard."""
-    row = next(row for row in _ROWS if letter.lower() in row)
-    at = row.index(letter.lower())
-    return random.choice(row[max(at - 1, 0) : at] + row[at + 1 : at + 2])
+def _rewritten(pieces: Sequence[Piece], start: int, run: str) -> Iterator[Piece]:
+    """Write `run` over the characters from `start` of the text on, whatever pieces they are of."""
+    before = "".join(piece.text for piece in pieces)
+    after, place = before[:start] + run + before[start + len(run) :], 0
+    for piece in pieces:
+        yield replace(piece, text=after[place : place + len(piece.text)])
+        place += len(piece.text)
 
 
 def _spaced(pieces: Sequence[Piece], random: Random, *, compact: bool) -> list[Piece]:

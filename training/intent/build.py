@@ -20,7 +20,8 @@ from training.demo_shop.lexicon import WORDS
 from training.export import Exported, export_within_parity
 from training.finetuning import Method
 from training.intent.calibrate import calibrated
-from training.intent.dataset import canonical_values, examples
+from training.intent.clicks import weakly_labelled
+from training.intent.dataset import canonical_values, confusions, examples
 from training.intent.example import Example
 from training.intent.figures import figures, sentiment_figures
 from training.intent.fit import MAX_TOKENS, Validation, evaluate, fit
@@ -63,7 +64,7 @@ class Order:
             "shop": digest(self.shop.root / "fingerprint.json"),
             "words": digest(*sorted(WORDS.glob("*.yaml")), *sorted(_HERE.glob("words/*.yaml"))),
             "public": [[each.name, len(each.examples)] for each in self.public],
-            "code": digest(*sorted(_HERE.glob("*.py"))),
+            "code": digest(*sorted(_HERE.glob("*.py")), _HERE.parent / "mistakes.py"),
         }
 
     def queries(self, split: str) -> list[Query]:
@@ -108,7 +109,7 @@ def build(order: Order, store: ModelStore, *, force: str = "", runs: Path = Path
 
 def _training_examples(order: Order) -> list[Example]:
     """The shop's queries, and of each public set at most half as many, so that searches stay the rule."""
-    own = examples(order.shop, "train")
+    own = weakly_labelled(order.shop)
     drawn = [_drawn(each.examples, len(own) // 2, order.seed) for each in order.public]
     reviews = balanced(review_examples(order.shop, "train"), REVIEWS_OF_A_KIND, order.seed)
     return [*own, *reviews, *(example for sample in drawn for example in sample)]
@@ -131,6 +132,7 @@ def labels_of(shop: DemoShop) -> Labels:
         category=list(shop.categories),
         slots=tag_names(SLOT_KEYS),
         lexicon=canonical_values(),
+        confusions=confusions(),
         aspects=aspect_words(),
     )
 

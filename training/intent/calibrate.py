@@ -1,6 +1,7 @@
 """What is fitted on validation texts after training: temperatures, and when a text is out of scope."""
 
 from collections.abc import Sequence
+from random import Random
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,13 +9,19 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
 from tokenizers import Tokenizer
 
-from services.intent.confidence import logit, softmax
-from services.intent.labels import OUT_OF_SCOPE, Labels, Scope, Temperatures
+from services.intent.confidence import Confidence, logit, softmax
+from services.intent.folding import fold
+from services.intent.labels import OUT_OF_SCOPE, Labels, Scope, SlotScale, Temperatures
+from services.intent.lexicon import Lexicon
+from services.intent.slots import KeyProbabilities, find_values
 from training.calibration import temperature
+from training.intent.augmentation import misspelt
 from training.intent.example import Example
 from training.intent.reading import Read, Run, read
 from training.intent.tagging import IGNORED, tag
+from training.intent.vocabulary import vocabulary
 
+_BARELY_REGULARISED = 1e3
 _THRESHOLDS = np.linspace(0.05, 0.95, 19)
 
 
@@ -22,7 +29,37 @@ def calibrated(labels: Labels, run: Run, tokenizer: Tokenizer, texts: Sequence[E
     """Return `labels` with what `texts` fit; each text tells of what it has a label for."""
     found = read(run, tokenizer, [each.text for each in texts])
     fitted = labels.model_copy(update={"temperatures": _temperatures(labels, found, texts)})
-    return fitted.model_copy(update={"scope": _scope(fitted, found, texts)})
+    typed = _as_typed([each for each in texts if each.category])
+    scale = _slot_scale(fitted, read(run, tokenizer, [each.text for each in typed]), typed)
+    return fitted.model_copy(update={"slot_scale": scale, "scope": _scope(fitted, found, texts)})
+
+
+def _as_typed(queries: Sequence[Example]) -> list[Example]:
+    """The shop's own queries, of which every slot is told, and each again with a mistake in it."""
+    return [*queries, *(misspelt(each, Random(place), vocabulary()) for place, each in enumerate(queries))]
+
+
+def _slot_scale(labels: Labels, found: Sequence[Read], texts: Sequence[Example]) -> SlotScale:
+    """Fit by logistic regression; as it is where the values said are all right, or all wrong."""
+    confidence, lexicon = Confidence(labels), Lexicon(labels.lexicon, labels.confusions)
+    said = [
+        (logit(value.probability), (value.key, fold(value.value)) in _values(text))
+        for each, text in zip(found, texts, strict=True)
+        for value in find_values(
+            text.text,
+            lexicon,
+            KeyProbabilities(confidence.of("slots", each.outputs), labels.slots, each.offsets),
+        )
+    ]
+    right = np.array([flag for _, flag in said])
+    if right.all() or not right.any():
+        return SlotScale()
+    fitted = LogisticRegression(C=_BARELY_REGULARISED).fit([[odds] for odds, _ in said], right)
+    return SlotScale(intercept=float(fitted.intercept_[0]), slope=max(0.0, float(fitted.coef_[0][0])))
+
+
+def _values(text: Example) -> set[tuple[str, str]]:
+    return {(piece.key, fold(piece.value)) for piece in text.pieces}
 
 
 def _temperatures(labels: Labels, found: Sequence[Read], texts: Sequence[Example]) -> Temperatures:

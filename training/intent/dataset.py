@@ -3,10 +3,12 @@
 import re
 from collections.abc import Iterator, Mapping
 
+from services.retrieval.words.confusion import homophones, look_alikes
 from training.demo_shop import DemoShop, Query
 from training.demo_shop.lexicon import lexicon
 from training.demo_shop.schema import Split
 from training.intent.example import NOUN, PRICE, Example, cut
+from training.mistakes import common_characters
 
 
 def examples(shop: DemoShop, split: Split) -> list[Example]:
@@ -18,6 +20,14 @@ def examples(shop: DemoShop, split: Split) -> list[Example]:
 def canonical_values() -> dict[str, dict[str, str]]:
     """Return, by slot key, what the catalogue calls each form of a value."""
     return lexicon().canonical_values()
+
+
+def confusions() -> dict[str, str]:
+    """Return by Chinese character of a value's form the common ones that people write for it by mistake."""
+    characters = {each for forms in canonical_values().values() for form in forms for each in form}
+    alike = {each: homophones(each) + look_alikes(each) for each in sorted(characters)}
+    common = common_characters()
+    return {one: "".join(sorted(common & set(others))) for one, others in alike.items() if others}
 
 
 def _example(query: Query, nouns: Mapping[str, tuple[str, ...]]) -> Example:

@@ -65,9 +65,9 @@ class Example:
         return replace(self, pieces=tuple(pieces))
 
 
-def plain(text: str, intent: str, sentiment: str = "") -> Example:
-    """A text without slots or category."""
-    return Example((Piece(text),), intent, "", sentiment)
+def plain(text: str, intent: str, sentiment: str = "", *, category: str = "") -> Example:
+    """A text without slots."""
+    return Example((Piece(text),), intent, category, sentiment)
 
 
 def cut(text: str, marked: Iterable[tuple[int, int, str, str]]) -> tuple[Piece, ...]:

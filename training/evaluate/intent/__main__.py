@@ -24,6 +24,7 @@ from training.evaluate.intent.served import (
     ServedModel,
     demo_shop,
     fewer,
+    handwritten,
     intents_of_real_texts,
     slots_of_titles,
     zero_shot_sentiment,
@@ -73,7 +74,7 @@ def _served(options: argparse.Namespace, console: Console) -> dict[str, Figure]:
     most = _QUICK_TEXTS if options.quick else _MOST_TEXTS
     settings = InferenceSettings(models=options.models, threads=options.threads)
     model = ServedModel(store, settings)
-    measured = _demo_shop(options, console, model, store)
+    measured = _demo_shop(options, console, model, store) | handwritten(model)
     sources = real.real_texts(options.data, most)
     for sentence in real.missing(sources, options.data):
         console.print(sentence, soft_wrap=True)

@@ -7,6 +7,7 @@ from statistics import median
 from runtime.inference.encoder import TextModel
 from training.demo_shop import DemoShop
 from training.evaluate.figures import Figure
+from training.evaluate.intent.measures import exactly
 from training.evaluate.intent.served import ServedModel, demo_shop
 
 QUERY = "black waterproof hiking boots for women size 8"  # 12 tokens with the special ones
@@ -18,7 +19,7 @@ def int8_loss(int8: dict[str, Figure], fp32: ServedModel, shop: DemoShop) -> dic
     """Return `int8/<task>/lost`: each F1 of the fp32 graph less that of the int8 graph."""
     whole = demo_shop(fp32, shop)
     return {
-        f"int8/{name.split('/')[1]}/lost": _exactly(whole[name].value - int8[name].value, int8[name].queries)
+        f"int8/{name.split('/')[1]}/lost": exactly(whole[name].value - int8[name].value, int8[name].queries)
         for name in _GUARDED
     }
 
@@ -34,9 +35,9 @@ def cost(model: ServedModel, encoder: TextModel) -> dict[str, Figure]:
     ]
     ours, plain = (median(column) for column in zip(*pairs, strict=True))
     return {
-        "cost/understanding/ratio": _exactly(ours / plain, _ROUNDS),
-        "cost/understanding/milliseconds": _exactly(ours * 1000, _ROUNDS),
-        "cost/encoder/milliseconds": _exactly(plain * 1000, _ROUNDS),
+        "cost/understanding/ratio": exactly(ours / plain, _ROUNDS),
+        "cost/understanding/milliseconds": exactly(ours * 1000, _ROUNDS),
+        "cost/encoder/milliseconds": exactly(plain * 1000, _ROUNDS),
     }
 
 
@@ -44,7 +45,3 @@ def _seconds(work: Callable[[], object]) -> float:
     start = time.process_time()
     work()
     return time.process_time() - start
-
-
-def _exactly(value: float, queries: int) -> Figure:
-    return Figure(value, value, value, queries)

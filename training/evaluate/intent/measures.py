@@ -63,6 +63,11 @@ def span_f1(found: Sequence[set[Any]], true: Sequence[set[Any]]) -> Figure:
     return bootstrapped(f1, len(right))
 
 
+def exactly(value: float, texts: int) -> Figure:
+    """Return a figure of `texts` texts that has no interval: a count, a ratio or a difference."""
+    return Figure(value, value, value, texts)
+
+
 def bootstrapped(figure: Callable[[Rows], float], texts: int) -> Figure:
     """Return a figure of rows of a set of `texts`, with its 95 % percentile interval."""
     random = np.random.default_rng(0)

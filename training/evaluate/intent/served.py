@@ -17,8 +17,9 @@ from services.intent.labels import OUT_OF_SCOPE, read_labels
 from services.intent.model import MODEL
 from services.intent.sentiment import likeliest
 from training.demo_shop import DemoShop, Query, Review
+from training.evaluate.constraints import constraint_figures, queries
 from training.evaluate.figures import Figure
-from training.evaluate.intent.measures import classified, share, span_f1, told_apart
+from training.evaluate.intent.measures import classified, exactly, share, span_f1, told_apart
 from training.evaluate.intent.real import RealTexts, Spans
 from training.evaluate.intent.sets import LabelledSet, at_most
 from training.intent.figures import found_values, true_values
@@ -69,6 +70,14 @@ def demo_shop(model: ServedModel, shop: DemoShop) -> dict[str, Figure]:
     }
     figures["aspects/f1"] = _aspects(model, reviews)
     return {f"demo_shop/{name}": figure for name, figure in figures.items()}
+
+
+def handwritten(model: ServedModel) -> dict[str, Figure]:
+    """Return how many hand-written queries are read with exactly the conditions they name."""
+    counts = constraint_figures(model.understand)
+    asked = {f"handwritten_{language}": len(each) for language, each in queries().items()}
+    total = sum(asked.values())
+    return {name: exactly(count, asked.get(name.split("/")[0], total)) for name, count in counts.items()}
 
 
 def fewer(shop: DemoShop, most: int) -> DemoShop:
