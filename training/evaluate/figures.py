@@ -15,13 +15,17 @@ TWINS = "twin_overlap@10"
 
 @dataclass(frozen=True)
 class Figure:
-    """A mean over `queries` queries, its 95 % bootstrap interval, and what an untrained system gives."""
+    """A mean over `queries` queries, its 95 % bootstrap interval, and what an untrained system gives.
+
+    `values`: those of the queries one by one, where the measure is one of single queries.
+    """
 
     value: float
     low: float
     high: float
     queries: int
     baseline: float | None = None
+    values: Sequence[float] = ()
 
 
 def figures(judged: EvaluationSet, by_channel: Mapping[str, Sequence[Sequence[str]]]) -> dict[str, Figure]:
@@ -61,4 +65,4 @@ def _overlaps(judged: EvaluationSet, rankings: Sequence[Sequence[str]]) -> list[
 def figure(values: Sequence[float], baseline: float | None = None) -> Figure:
     """The mean of `values` with its interval."""
     low, high = interval(values)
-    return Figure(float(np.mean(values)), low, high, len(values), baseline)
+    return Figure(float(np.mean(values)), low, high, len(values), baseline, values)
