@@ -1,5 +1,6 @@
 """Fusing what the channels say of every product into one score."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,6 +34,10 @@ class Spread:
     def of(cls, scores: Scores) -> "Spread":
         """Return the spread of the scores of all products."""
         return cls(float(scores.mean()), float(scores.std())) if scores.size else cls(0.0, 0.0)
+
+    def less(self, other: "Spread", weight: float) -> "Spread":
+        """Return the spread of scores less `weight` × others, taken as independent of them."""
+        return Spread(self.mean - weight * other.mean, math.hypot(self.deviation, weight * other.deviation))
 
 
 def standardise(scores: Scores, spread: Spread | None = None) -> Scores:

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from aisle.catalog.v1.product_pb2 import Product
 from aisle.catalog.v1.serving_pb2 import ModelVersion
 from services.retrieval import feedback, fusion
-from services.retrieval.analyser import analyse
 from services.retrieval.answer import Retrieved
 from services.retrieval.asking import Ask, LexicalMatch
 from services.retrieval.collaborative import CollaborativeModel, Vectors
@@ -26,6 +25,7 @@ from services.retrieval.selection import EVERYTHING, Selection
 from services.retrieval.values import Mask
 from services.retrieval.vectors import EXACT_ROWS, VectorIndex
 from services.retrieval.weighting import emphasis, naming_share
+from services.retrieval.words.exclusions import read
 from services.retrieval.words.matching import word_scores
 from services.retrieval.words.phrases import PhraseTable
 from services.retrieval.words.query_words import QueryWords
@@ -248,7 +248,7 @@ class CatalogIndex:
         start = time.perf_counter()
         lexical = self._rows.lexical
         scores = word_scores(query, lexical, self._query_words.synonyms, len(self))
-        spread, naming = Spread.of(scores), naming_share(analyse(query), lexical.documents, len(self))
+        spread, naming = Spread.of(scores), naming_share(read(query).terms, lexical.documents, len(self))
         strength = emphasis(spread.deviation, naming)
         return LexicalMatch(query, scores, spread, strength, lexical.state, time.perf_counter() - start)
 

@@ -12,7 +12,6 @@ from aisle.catalog.v1.product_pb2 import Product
 from aisle.catalog.v1.serving_pb2 import ModelVersion
 from runtime.observability.logs import get_logger
 from runtime.serving.errors import Unavailable
-from services.retrieval.analyser import analyse
 from services.retrieval.answer import Channel, Retrieved
 from services.retrieval.collaborative import CollaborativeModel
 from services.retrieval.fusion import Spread
@@ -31,6 +30,7 @@ from services.retrieval.record import RecordError
 from services.retrieval.selection import EVERYTHING, Selection
 from services.retrieval.text import passage
 from services.retrieval.weighting import naming_share
+from services.retrieval.words.exclusions import UNWANTED_WEIGHT, read
 from services.retrieval.words.query_words import QueryWords
 from services.retrieval.words.spelling import Correction
 
@@ -45,11 +45,13 @@ _FEWER_REVIEWS = 4  # popular products are asked for by numbers of reviews, each
 class QueryVector:
     """A query's words as Milvus searches them, and the spread of their scores over the whole catalogue.
 
-    `naming` is the share of them that are model numbers, as `weighting` tells.
+    `unwanted` weighs what the query does not want, to be taken off what is found: Milvus refuses negative
+    weights. `naming` is the share of the words that are model numbers, as `weighting` tells.
     """
 
     query: str
     vector: SparseVector
+    unwanted: SparseVector
     spread: Spread
     naming: float
 
@@ -124,12 +126,19 @@ class MilvusIndex:
 
     def match_words(self, query: str) -> QueryVector:
         """Return the query's words as they are searched."""
-        heard = self._query_words.synonyms.heard(query)
+        reading = read(query)
+        heard = self._query_words.synonyms.heard(reading.wanted)
         synonyms = (term for phrase in heard for other in phrase.others for term in other)
-        terms = list(dict.fromkeys([*analyse(query), *synonyms]))
+        terms = list(dict.fromkeys([*reading.terms, *synonyms]))
         statistics = self._statistics.terms
-        naming = naming_share(analyse(query), statistics.documents_with, len(self))
-        return QueryVector(query, query_vector(terms, statistics), statistics.spread(terms), naming)
+        against = query_vector(reading.unwanted, statistics)
+        return QueryVector(
+            query,
+            query_vector(terms, statistics),
+            {place: UNWANTED_WEIGHT * weight for place, weight in against.items()},
+            statistics.spread(terms).less(statistics.spread(reading.unwanted), UNWANTED_WEIGHT),
+            naming_share(reading.terms, statistics.documents_with, len(self)),
+        )
 
     def search(
         self,
@@ -228,6 +237,8 @@ class MilvusIndex:
         others = [each for each in found.rows.ids() if each not in scores]
         if self._search.has_words:
             scores |= self._search.words_of(words.vector, others)
+            for each, score in self._search.words_of(words.unwanted, found.rows.ids()).items():
+                scores[each] = scores.get(each, 0.0) - score
         by_row = found.spread_out(scores)
         lexical = Channel("lexical", by_row, floor=0.0, spread=found.spread(by_row, words.spread))
         beside = self._collaborating.channels(wanted.history_ids, found.rows.ids())
