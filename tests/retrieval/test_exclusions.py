@@ -92,7 +92,8 @@ def test_what_is_not_wanted_falls_behind_and_what_denies_it_comes_first() -> Non
     )
     words = list(index.search("wine glasses without stem", None).candidates.products.ids)
     fused = list(index.search("wine glasses without stem", towards(0)).candidates.products.ids)
-    assert words[:3] == fused[:3] == ["2", "1", "0"]
+    assert words == ["2", "1"]
+    assert fused[:3] == ["2", "1", "0"]
     with_stem = index.search("wine glasses with stem", None).candidates.products
     assert with_stem.ids[0] == "0"
 

@@ -4,20 +4,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.retrieval.lexical import LexicalIndex
-from services.retrieval.words.exclusions import UNWANTED_WEIGHT, read
+from services.retrieval.words.exclusions import UNWANTED_WEIGHT, Reading
 from services.retrieval.words.synonyms import Heard, Synonyms
 
 _SYNONYM_WEIGHT = 0.8  # of what the word itself would give
 
 
-def word_scores(query: str, lexical: LexicalIndex, synonyms: Synonyms, rows: int) -> NDArray[np.float32]:
+def word_scores(
+    reading: Reading, lexical: LexicalIndex, synonyms: Synonyms, rows: int
+) -> NDArray[np.float32]:
     """Return the BM25 scores of rows 0 … `rows` − 1, float32 [rows].
 
     A phrase and its synonyms are one: a product gets the better of what the phrase gives it and .8 of what a
     synonym does that it holds whole, and no more than the best product gets by the phrase, however rare the
     synonym (as Lucene's SynonymQuery blends them). What the query does not want is taken off.
     """
-    reading = read(query)
     scores = lexical.scores(reading.terms, rows)
     for heard in synonyms.heard(reading.wanted):
         _credit(scores, heard, lexical)
