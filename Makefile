@@ -131,7 +131,7 @@ eval: models ## relevance of search on real data and the demo shop (DATA=folder)
 	$(PY) -m training.evaluate --data $(DATA) --models $(MODELS) --shop $(SHOP)
 
 eval-ingredients: models ## what each ingredient of the retriever's recipe is worth; trains it once for each (DATA=folder)
-	$(PY) -m training.retriever.ingredients --data $(DATA) --models $(MODELS) --shop $(SHOP)
+	$(PY) -m training.evaluate.ingredients --data $(DATA) --models $(MODELS) --shop $(SHOP)
 
 eval-intent: models ## intents, slots and sentiment on real sets (DATA=folder, SERVED=1 or QUICK=1 fine-tune nothing)
 	$(PY) -m training.evaluate.intent --data $(DATA) --models $(MODELS) --shop $(SHOP) $(if $(QUICK),--quick) $(if $(SERVED),--served)

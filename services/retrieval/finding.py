@@ -19,7 +19,7 @@ from services.retrieval.matching import DEPTH, Cuts, matches_by_words
 from services.retrieval.narrowing import looked_at
 from services.retrieval.rows import CatalogRows
 from services.retrieval.scored import Scored
-from services.retrieval.scoring import Scorer
+from services.retrieval.scoring import Scorer, Weights
 from services.retrieval.selection import Selected, groups_of, select
 from services.retrieval.values import Mask
 from services.retrieval.variants import collapse
@@ -46,9 +46,9 @@ class _Matches:
 class Finder:
     """Searches the rows as they are. Not thread-safe: changes of the rows and searches must not overlap."""
 
-    def __init__(self, rows: CatalogRows, lexical_weight: float, feedback_weight: float) -> None:
+    def __init__(self, rows: CatalogRows, weights: Weights) -> None:
         self._rows = rows
-        self._scorer = Scorer(rows, lexical_weight, feedback_weight)
+        self._scorer = Scorer(rows, weights)
 
     def by_meaning(
         self, words: LexicalMatch, embedding: Vectors, ask: Ask, also: Sequence[str] = ()
@@ -173,7 +173,7 @@ class Finder:
             within = np.flatnonzero(heads[rough.rows])
             best = _best_rows(rough.channels, _LOOKED_OVER_DEPTH * depth, within)
             rows = _united(rows, rough.rows[best])
-            scored = self._scorer.score(words, embedding, rows, ask.beside, scored.towards)
+            scored = self._scorer.score(words, embedding, rows, ask.beside, scored.said)
         mask[scored.pool.rows] = cuts.matching(scored.lexical, scored.dense, scored.pool.fused)
         hidden[scored.pool.rows] = False
         return _Matches(scored.pool, mask, int(np.count_nonzero(hidden & ~mask)))

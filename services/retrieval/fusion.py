@@ -1,5 +1,6 @@
 """Fusing what the channels say of every product into one score."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,6 +39,10 @@ class Spread:
         apart = scores - mean  # what `std` does, which finds the mean anew
         np.square(apart, out=apart)
         return cls(float(mean), float(np.sqrt(apart.mean())))
+
+    def less(self, other: "Spread", weight: float) -> "Spread":
+        """Return the spread of scores less `weight` × others, taken as independent of them."""
+        return Spread(self.mean - weight * other.mean, math.hypot(self.deviation, weight * other.deviation))
 
 
 def standardise(scores: Scores, spread: Spread | None = None) -> Scores:

@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 
 from aisle.catalog.v1.product_pb2 import Product
 from aisle.catalog.v1.serving_pb2 import ModelVersion
-from services.retrieval import feedback, fusion
-from services.retrieval.analyser import analyse
 from services.retrieval.answer import Retrieved
 from services.retrieval.asking import Ask, LexicalMatch
 from services.retrieval.collaborative import CollaborativeModel, Vectors
@@ -23,6 +21,7 @@ from services.retrieval.locking import ReadWriteLock
 from services.retrieval.popularity import popularity
 from services.retrieval.recommendation import fresh_channel
 from services.retrieval.rows import CatalogRows
+from services.retrieval.scoring import SERVED, Weights
 from services.retrieval.selection import EVERYTHING, Selection
 from services.retrieval.values import Mask
 from services.retrieval.vectors import EXACT_ROWS, VectorIndex
@@ -64,10 +63,9 @@ class CatalogIndex:
     def __init__(
         self,
         dimension: int,
-        lexical_weight: float = fusion.LEXICAL_WEIGHT,
+        weights: Weights = SERVED,
         exact_rows: int = EXACT_ROWS,
         *,
-        feedback_weight: float = feedback.WEIGHT,
         collaborative: CollaborativeModel | None = None,
         words: QueryWords | None = None,
         held: Held | None = None,
@@ -80,7 +78,7 @@ class CatalogIndex:
         self._rows = self.held.rows
         self._rows.vectors.share(self._lock)
         self._rows.follow(CollaborativeRows(collaborative) if collaborative else None)
-        self._finder = Finder(self._rows, lexical_weight, feedback_weight)
+        self._finder = Finder(self._rows, weights)
         self._query_words = words or QueryWords()
         self.vocabulary = self.held.vocabulary
         self._speller = Speller(self.vocabulary, self._rows.lexical)
@@ -254,10 +252,12 @@ class CatalogIndex:
     def _match_words(self, query: str) -> LexicalMatch:
         start = time.perf_counter()
         lexical = self._rows.lexical
-        scores = word_scores(query, lexical, self._query_words.synonyms, len(self))
-        spread, naming = Spread.of(scores), naming_share(analyse(query), lexical.documents, len(self))
-        strength = emphasis(spread.deviation, naming)
-        return LexicalMatch(query, scores, spread, strength, lexical.state, time.perf_counter() - start)
+        reading = self._query_words.reading(query)
+        scores = word_scores(reading, lexical, self._query_words.synonyms, len(self))
+        spread = Spread.of(scores)
+        strength = emphasis(spread.deviation, naming_share(reading.terms, lexical.documents, len(self)))
+        seconds = time.perf_counter() - start
+        return LexicalMatch(query, scores, spread, strength, lexical.state, seconds)
 
     def _popularity(self) -> Scores:
         state, scores = self._popular

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from aisle.catalog.v1.product_pb2 import Product
 from services.retrieval.analyser import analyse
+from services.retrieval.words.exclusions import denied_terms
 
 _DESCRIPTION_CHARACTERS = 200  # what lies beyond is delivery and legal text more often than the product
 _ATTRIBUTE_CHARACTERS = 80  # a specification sheet of fifty rows would leave the description no room
@@ -44,7 +45,11 @@ def lexical_fields(product: Product) -> tuple[str, str]:
 def terms_of(fields: tuple[str, str]) -> list[str]:
     """Return the terms of what `lexical_fields` gave."""
     titles, rest = fields
-    return _TITLE_WEIGHT * analyse(titles) + analyse(rest)
+    return _TITLE_WEIGHT * _terms(titles) + _terms(rest)
+
+
+def _terms(text: str) -> list[str]:
+    return analyse(text) + denied_terms(text)
 
 
 def _attribute_values(product: Product) -> list[str]:

@@ -67,13 +67,20 @@ class ValuesColumn:
 
     def dictionary(self, rows: NDArray[np.intp]) -> tuple[list[str], list[int]]:
         """Return the distinct first texts of `rows`, and the place of each row's among them, −1 for none."""
-        codes = self._firsts.view[self._at(rows) + 1].tolist()
+        codes = self._firsts.view[self.at(rows) + 1].tolist()
         distinct = dict.fromkeys(codes)  # sorting two hundred codes takes seven times as long
         distinct.pop(_NONE, None)
         texts = [self._texts[code] for code in distinct]
         places = dict(zip(distinct, range(len(distinct)), strict=True))
         places[_NONE] = _NONE
         return texts, list(map(places.__getitem__, codes))
+
+    def at(self, rows: NDArray[np.intp]) -> Codes:
+        """Return the code of each row's combination of texts, −1 where there is none: int32 [n] of `rows`."""
+        if rows.size and rows.max() < self._rows.size:
+            return self._rows[rows]
+        inside = rows < self._rows.size
+        return np.where(inside, self._rows[np.where(inside, rows, 0)], _NONE)
 
     def combinations(self, rows: int) -> Codes:
         """Return the code of each row's combination of texts, −1 where there is none: int32 [rows]."""
@@ -114,12 +121,6 @@ class ValuesColumn:
         return [(self._spellings[each], int(counts[each])) for each in order[:limit]], int(
             of_combination.sum()
         )
-
-    def _at(self, rows: NDArray[np.intp]) -> Codes:
-        if rows.size and rows.max() < self._rows.size:
-            return self._rows[rows]
-        inside = rows < self._rows.size
-        return np.where(inside, self._rows[np.where(inside, rows, 0)], _NONE)
 
     def _ensure(self, row: int) -> None:
         if row >= self._rows.size:

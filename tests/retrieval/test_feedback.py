@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from aisle.catalog.v1.product_pb2 import Product
 from services.retrieval import feedback
 from services.retrieval.index import CatalogIndex
+from services.retrieval.scoring import Weights
 from services.retrieval.vectors import VectorIndex
 from tests.retrieval.builders import DIMENSION, product, towards, unit_rows
 
@@ -54,6 +55,6 @@ def _unit(vector: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _order(products: Sequence[Product], embeddings: NDArray[np.float32], weight: float) -> list[str]:
-    index = CatalogIndex(DIMENSION, feedback_weight=weight)
+    index = CatalogIndex(DIMENSION, Weights(feedback=weight))
     index.upsert(products, embeddings)
     return list(index.search("something bright", towards(0)).candidates.products.ids)

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from training.retriever.ingredients import VARIANTS, comparison
+from training.evaluate.ingredients import VARIANTS, Measured, against_plain, comparison
 from training.retriever.recipe import RECIPES
 
 
@@ -16,6 +16,23 @@ def test_each_variant_is_one_of_its_own() -> None:
 
 
 def test_only_what_was_measured_is_compared() -> None:
-    table = comparison({"plain": {"esci_us/fused/ndcg@10": 0.5}, "other": {"esci_us/dense/ndcg@10": 0.4}})
-    assert [column.header for column in table.columns] == ["ingredient", "esci_us/fused/ndcg@10"]
-    assert list(table.columns[1].cells) == ["0.5000", ""]
+    table = comparison(
+        {"plain": Measured({"esci_us/fused/ndcg@10": 0.5}, {}), "other": Measured({"else": 0.4}, {})}, {}
+    )
+    assert [column.header for column in table.columns] == ["figure", "plain", "other"]
+    assert [list(column.cells) for column in table.columns] == [["esci_us/fused/ndcg@10"], ["0.5000"], [""]]
+
+
+def test_variants_are_compared_with_the_plain_one_query_by_query() -> None:
+    figure = "esci_us/fused/ndcg@10"
+    plain = Measured({figure: 0.5}, {figure: [0.25, 0.5, 0.75]})
+    better = Measured({figure: 0.6}, {figure: [0.35, 0.6, 0.85]})
+    differences = against_plain({"plain": plain, "better": better})
+    assert list(differences) == ["better"]
+    assert abs(differences["better"][figure].difference - 0.1) < 1e-9
+    table = comparison({"plain": plain, "better": better}, differences)
+    assert list(table.columns[2].cells) == ["0.6000 (+0.100 to +0.100)"]
+
+
+def test_without_the_plain_one_nothing_is_compared() -> None:
+    assert against_plain({"multi-positive": Measured({}, {})}) == {}

@@ -19,7 +19,7 @@ from services.ranking.model import MODEL as RANKER
 from services.ranking.model import RankingModel
 from services.ranking.service import RankingService
 from services.ranking.settings import RankingSettings
-from services.retrieval import feedback, fusion
+from services.retrieval import agreement, feedback, fusion
 from training.base_models import bilingual
 from training.evaluate.discovery import find_sets, missing
 from training.evaluate.embeddings import EmbeddingCache, untrained
@@ -77,7 +77,7 @@ def _untrained(options: argparse.Namespace, judged: EvaluationSet) -> Searched |
         return None
     base = bilingual()
     prefixes = Prefixes(base.query_prefix, base.passage_prefix)
-    return put(judged, prefixes, untrained(options.cache, base), feedback_weight=0.0)
+    return put(judged, prefixes, untrained(options.cache, base), plain=True)
 
 
 def _ranker(store: ModelStore, settings: InferenceSettings, console: Console) -> Ranker | None:
@@ -103,6 +103,7 @@ def _settings(options: argparse.Namespace, store: ModelStore, retriever: TextMod
         "candidates": DEPTH,
         "lexical_weight": fusion.LEXICAL_WEIGHT,
         "feedback_weight": feedback.WEIGHT,
+        "agreement_weight": agreement.WEIGHT,
         "corpus": "full; a product without a judgment gains 0",
         "interval": "95 %, bootstrap over queries",
     }

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from aisle.catalog.v1.product_pb2 import Product
 from catalog.reading import Rejected, Source
+from services.retrieval.words.exclusions import read
 from training.evaluate.sets import EvaluationSet, JudgedQuery, columns
 from training.evaluate.typos import SUFFIX, with_typos
 
@@ -31,7 +32,7 @@ def is_esci(folder: Path) -> bool:
 
 
 def read_esci(folder: Path) -> EvaluationSet:
-    """The whole catalogue and its judged queries, as they are and with typos.
+    """The whole catalogue and its judged queries, as they are, with typos, and those that exclude something.
 
     Raises ValueError on a row that is not as it should be.
     """
@@ -40,7 +41,11 @@ def read_esci(folder: Path) -> EvaluationSet:
         gains.setdefault(row["query"], {})[row["asin"]] = float(row["gain"])
     queries = [JudgedQuery(text, judged) for text, judged in gains.items()]
     baselines = BASELINES if folder.name == "esci_us" else {}
-    groups = {folder.name: queries, f"{folder.name}{SUFFIX}": with_typos(queries)}
+    groups = {
+        folder.name: queries,
+        f"{folder.name}{SUFFIX}": with_typos(queries),
+        f"{folder.name}_excluding": [query for query in queries if read(query.text).unwanted],
+    }
     measures = ("ndcg@10", "recall@100")
     return EvaluationSet(folder.name, _products(folder), groups, measures, baselines, examined=True)
 

@@ -8,20 +8,23 @@ import numpy as np
 
 from training.evaluate.metrics import MEASURES, interval, overlap_at_10
 from training.evaluate.sets import EvaluationSet
-from training.evaluate.typos import SUFFIX
 
 TWINS = "twin_overlap@10"
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A mean over `queries` queries, its 95 % bootstrap interval, and what an untrained system gives."""
+    """A mean over `queries` queries, its 95 % bootstrap interval, and what an untrained system gives.
+
+    `values`: those of the queries one by one, where the measure is one of single queries.
+    """
 
     value: float
     low: float
     high: float
     queries: int
     baseline: float | None = None
+    values: Sequence[float] = ()
 
 
 def figures(judged: EvaluationSet, by_channel: Mapping[str, Sequence[Sequence[str]]]) -> dict[str, Figure]:
@@ -30,7 +33,7 @@ def figures(judged: EvaluationSet, by_channel: Mapping[str, Sequence[Sequence[st
     for channel, all_rankings in by_channel.items():
         values = {measure: values_by_group(judged, all_rankings, measure) for measure in judged.measures}
         for group, measure in product(judged.groups, judged.measures):
-            untrained = None if group.endswith(SUFFIX) else judged.baselines.get(f"{channel}/{measure}")
+            untrained = judged.baselines.get(f"{channel}/{measure}") if group == judged.name else None
             if judged.groups[group]:
                 found[f"{group}/{channel}/{measure}"] = figure(values[measure][group], untrained)
         overlaps = _overlaps(judged, all_rankings)
@@ -61,4 +64,4 @@ def _overlaps(judged: EvaluationSet, rankings: Sequence[Sequence[str]]) -> list[
 def figure(values: Sequence[float], baseline: float | None = None) -> Figure:
     """The mean of `values` with its interval."""
     low, high = interval(values)
-    return Figure(float(np.mean(values)), low, high, len(values), baseline)
+    return Figure(float(np.mean(values)), low, high, len(values), baseline, values)

@@ -72,6 +72,7 @@ def write(
         "figures": {name: figure.value for name, figure in figures.items()},
         "intervals": {name: [figure.low, figure.high] for name, figure in figures.items()},
         "queries": {name: figure.queries for name, figure in figures.items()},
+        "by_query": {name: list(figure.values) for name, figure in figures.items() if figure.values},
         "baselines": dict(baselines),
         "settings": dict(settings),
         "commit": commit(),

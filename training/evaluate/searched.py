@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from aisle.retrieval.v1.retrieval_pb2 import Candidates
 from services.retrieval import feedback, fusion
 from services.retrieval.index import CatalogIndex
+from services.retrieval.scoring import SERVED, Weights
 from services.retrieval.text import passage
 from services.retrieval.words.query_words import QueryWords
 from training.evaluate.embeddings import StoredEmbeddings
@@ -16,6 +17,7 @@ from training.evaluate.sets import EvaluationSet
 
 DEPTH = 200  # candidates asked for and ranked; the gateway's number
 Ranking = list[str]  # product ids, best first
+_PLAIN = Weights(feedback=0.0, agreement=0.0)
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ class Searched:
         """Return the same with another weight of feedback."""
         if weight == feedback.WEIGHT:
             return self
-        return replace(self, index=_index(self.judged, self.products, weight))
+        return replace(self, index=_index(self.judged, self.products, replace(SERVED, feedback=weight)))
 
     def _weighted(self, place: int, times: float, *, adapted: bool) -> Ranking:
         words = self.index.match_words(self.texts[place])
@@ -83,21 +85,27 @@ def put(
     judged: EvaluationSet,
     prefixes: Prefixes,
     embeddings: StoredEmbeddings,
-    feedback_weight: float = feedback.WEIGHT,
+    *,
+    plain: bool = False,
 ) -> Searched:
-    """Embed the products and queries of a set, or read them where they are kept, and build its index."""
+    """Embed the products and queries of a set, or read them where they are kept, and build its index.
+
+    A `plain` one fuses words and meaning and does nothing else.
+    """
     passages = [prefixes.passage + passage(product) for product in judged.products]
     products = embeddings.embed(f"{judged.name}: products", passages)
-    index = _index(judged, products, feedback_weight)
+    index = _index(judged, products, _PLAIN if plain else SERVED, exclusions=not plain)
     texts = [_as_searched(index, query.text) for query in judged.queries]
     asked = [prefixes.query + text for text in texts]
     queries = embeddings.embed(f"{judged.name}: queries", asked, alone=True)
     return Searched(judged, index, texts, products, queries)
 
 
-def _index(judged: EvaluationSet, products: NDArray[np.float32], feedback_weight: float) -> CatalogIndex:
-    words = QueryWords.shipped()
-    index = CatalogIndex(products.shape[1], feedback_weight=feedback_weight, words=words)
+def _index(
+    judged: EvaluationSet, products: NDArray[np.float32], weights: Weights, *, exclusions: bool = True
+) -> CatalogIndex:
+    words = replace(QueryWords.shipped(), exclusions=exclusions)
+    index = CatalogIndex(products.shape[1], weights, words=words)
     index.upsert(judged.products, products)
     return index
 

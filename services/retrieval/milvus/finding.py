@@ -9,7 +9,8 @@ from dataclasses import replace
 import numpy as np
 
 from aisle.catalog.v1.matches_pb2 import EmptyReason
-from services.retrieval import feedback, fusion, recommendation
+from services.retrieval import agreement, feedback, fusion, recommendation
+from services.retrieval.agreement import Agreement
 from services.retrieval.answer import Channel, Pool, Retrieved
 from services.retrieval.fusion import Scores, Spread
 from services.retrieval.history import taste
@@ -40,6 +41,8 @@ def by_meaning(
     dense, spread = _dense(found, embedding, statistics)
     weight = fusion.LEXICAL_WEIGHT * emphasis(lexical.spread.deviation if lexical.spread else 0.0, naming)
     fused = _fed_back(found, fusion.fuse(dense, lexical.scores, weight, (spread, lexical.spread)), statistics)
+    agreed = Agreement.of(fusion.best(fused, agreement.BEST), found.rows.columns)
+    fused = fused + np.float32(agreement.WEIGHT) * agreed.scores(found.everything, found.rows.columns)
     standardised = fusion.standardise(dense, spread)
     cuts = Cuts.of(lexical.scores, standardised, fused, wanted.limit)
     matching = cuts.matching(lexical.scores, standardised, fused)

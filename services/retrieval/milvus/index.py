@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,10 +12,8 @@ from aisle.catalog.v1.product_pb2 import Product
 from aisle.catalog.v1.serving_pb2 import ModelVersion
 from runtime.observability.logs import get_logger
 from runtime.serving.errors import Unavailable
-from services.retrieval.analyser import analyse
 from services.retrieval.answer import Channel, Retrieved
 from services.retrieval.collaborative import CollaborativeModel
-from services.retrieval.fusion import Spread
 from services.retrieval.history import taste
 from services.retrieval.matching import DEPTH
 from services.retrieval.milvus import finding
@@ -23,14 +21,13 @@ from services.retrieval.milvus.collaborating import Collaborating
 from services.retrieval.milvus.expressions import BUYABLE, all_of, but, fact
 from services.retrieval.milvus.no_suggestions import NoSuggestions
 from services.retrieval.milvus.pool import FoundRows, Wanted
+from services.retrieval.milvus.query_vector import QueryVector
 from services.retrieval.milvus.schema import Schema
 from services.retrieval.milvus.search import Hits, MilvusSearch
-from services.retrieval.milvus.sparse import SparseVector, query_vector
 from services.retrieval.milvus.statistics import CatalogStatistics
 from services.retrieval.record import RecordError
 from services.retrieval.selection import EVERYTHING, Selection
 from services.retrieval.text import passage
-from services.retrieval.weighting import naming_share
 from services.retrieval.words.query_words import QueryWords
 from services.retrieval.words.spelling import Correction
 
@@ -39,19 +36,6 @@ logger = get_logger(__name__)
 _FRESH_SECONDS = 30 * 86_400
 _MOST_FOUND = 4_096  # products of each channel, where variants are collapsed
 _FEWER_REVIEWS = 4  # popular products are asked for by numbers of reviews, each time so many times fewer
-
-
-@dataclass(frozen=True)
-class QueryVector:
-    """A query's words as Milvus searches them, and the spread of their scores over the whole catalogue.
-
-    `naming` is the share of them that are model numbers, as `weighting` tells.
-    """
-
-    query: str
-    vector: SparseVector
-    spread: Spread
-    naming: float
 
 
 class MilvusIndex:
@@ -125,12 +109,7 @@ class MilvusIndex:
 
     def match_words(self, query: str) -> QueryVector:
         """Return the query's words as they are searched."""
-        heard = self._query_words.synonyms.heard(query)
-        synonyms = (term for phrase in heard for other in phrase.others for term in other)
-        terms = list(dict.fromkeys([*analyse(query), *synonyms]))
-        statistics = self._statistics.terms
-        naming = naming_share(analyse(query), statistics.documents_with, len(self))
-        return QueryVector(query, query_vector(terms, statistics), statistics.spread(terms), naming)
+        return QueryVector.of(query, self._query_words, self._statistics.terms, len(self))
 
     def search(
         self,
@@ -229,6 +208,8 @@ class MilvusIndex:
         others = [each for each in found.rows.ids() if each not in scores]
         if self._search.has_words:
             scores |= self._search.words_of(words.vector, others)
+            for each, score in self._search.words_of(words.unwanted, found.rows.ids()).items():
+                scores[each] = scores.get(each, 0.0) - score
         by_row = found.spread_out(scores)
         lexical = Channel("lexical", by_row, floor=0.0, spread=found.spread(by_row, words.spread))
         beside = self._collaborating.channels(wanted.history_ids, found.rows.ids())

@@ -4,25 +4,27 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from services.retrieval.analyser import analyse
 from services.retrieval.fusion import Rows, Scores
 from services.retrieval.lexical import LexicalIndex
+from services.retrieval.words.exclusions import UNWANTED_WEIGHT, Reading
 from services.retrieval.words.synonyms import Heard, Synonyms
 
 _SYNONYM_WEIGHT = 0.8  # of what the word itself would give
 _NO_ROWS: Rows = np.zeros(0, np.intp)
 
 
-def word_scores(query: str, lexical: LexicalIndex, synonyms: Synonyms, rows: int) -> Scores:
+def word_scores(reading: Reading, lexical: LexicalIndex, synonyms: Synonyms, rows: int) -> Scores:
     """Return the BM25 scores of rows 0 … `rows` − 1, float32 [rows].
 
     A phrase and its synonyms are one: a product gets the better of what the phrase gives it and .8 of what a
     synonym does that it holds whole, and no more than the best product gets by the phrase, however rare the
-    synonym (as Lucene's SynonymQuery blends them).
+    synonym (as Lucene's SynonymQuery blends them). What the query does not want is taken off.
     """
-    scores = lexical.scores(analyse(query), rows)
-    for heard in synonyms.heard(query):
+    scores = lexical.scores(reading.terms, rows)
+    for heard in synonyms.heard(reading.wanted):
         _credit(scores, heard, lexical)
+    if reading.unwanted:
+        scores -= np.float32(UNWANTED_WEIGHT) * lexical.scores(reading.unwanted, rows)
     return scores
 
 
