@@ -7,21 +7,25 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
 from rich.console import Console
 from rich.table import Table
+from torch import nn
 
 from runtime.inference.session import InferenceSettings
 from runtime.inference.store import ModelStore
 from runtime.settings import StartupError
-from services.ranking.model import MODEL
+from services.ranking.model import FUSED, LINEAR, MODEL
 from training.demo_shop import DemoShop, Request, load
 from training.demo_shop.truth import Grades
 from training.publish import up_to_date
+from training.ranker.baselines import FusedOrder, LinearRelevance
 from training.ranker.dataset import Rows, build
-from training.ranker.evaluation import evaluate
+from training.ranker.evaluation import evaluate, ndcg
 from training.ranker.fit import fit
 from training.ranker.histories import histories
-from training.ranker.publication import publish_ranker
+from training.ranker.lambdamart import fit_lambdamart
+from training.ranker.publication import Publication
 from training.ranker.recipe import Recipe
 from training.ranker.upstream import ask_upstream, upstream_versions
 from training.recipe import fingerprint
@@ -58,23 +62,36 @@ def _train(options: argparse.Namespace) -> None:
         recipe=ingredients,
         runs=options.runs,
     )
-    figures = evaluate(learner, splits["test"])
-    stored = publish_ranker(
-        learner,
+    publication = Publication(
         store,
         splits["validation"],
         categories=shop.categories,
-        evaluation=figures,
         recipe={name: str(value) for name, value in ingredients.items()},
         fingerprint=mark,
         force=options.force,
     )
+    _publish_baselines(publication, splits, recipe.seed)
+    figures = evaluate(learner, splits["test"])
+    stored = publication.ranker(learner, figures)
     _print(figures)
     seconds = time.monotonic() - start
     version = stored.manifest.version
     print(
         f"ranker {version} published: epoch {outcome.best_epoch} of {recipe.epochs}, {seconds:.0f} s in all"
     )
+
+
+def _publish_baselines(publication: Publication, splits: Mapping[str, Rows], seed: int) -> None:
+    """Publish what the ranker is measured against; before the ranker, whose version says that all is done."""
+    train, test = splits["train"], splits["test"]
+    modules: dict[str, nn.Module] = {FUSED: FusedOrder(), LINEAR: LinearRelevance(train)}
+    for name, module in modules.items():
+        with torch.no_grad():
+            (found, *_) = module(torch.from_numpy(test.features))
+        scores = test.fused() if name == FUSED else found.numpy()
+        publication.module(name, module, ndcg(test, scores))
+    booster = fit_lambdamart(train, seed)
+    publication.lambdamart(booster, ndcg(test, np.asarray(booster.predict(test.features))))
 
 
 def _rows(shop: DemoShop, recipe: Recipe, settings: InferenceSettings) -> dict[str, Rows]:
