@@ -57,7 +57,8 @@ def inputs_of(logged: LoggedRequest) -> Inputs:
     pairs = np.frombuffer(logged.pairs, dtype=np.uint8)
     if not n or len(flat) % n or len(pairs) % (n * len(PAIRS)):
         raise ValueError(
-            f"{len(flat)} features and {len(pairs)} relations do not fit {n} candidates; the record is damaged"
+            f"{len(flat)} features and {len(pairs)} relations do not fit {n} candidates; "
+            "the record is damaged"
         )
     related = pairs.reshape(n, len(PAIRS), -1) if len(pairs) else no_pairs(n)
     return Inputs(flat.reshape(n, -1).astype(np.float32), related)

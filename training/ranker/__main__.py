@@ -1,6 +1,7 @@
 """Trains and publishes the ranker: `python -m training.ranker --shop data/demo_shop --models models`."""
 
 import argparse
+import math
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -17,6 +18,7 @@ from runtime.inference.store import ModelStore
 from runtime.settings import StartupError
 from services.ranking.model import FUSED, LINEAR, MODEL
 from training.demo_shop import DemoShop, Request, load
+from training.demo_shop.products import LOG_START
 from training.demo_shop.truth import Grades
 from training.publish import up_to_date
 from training.ranker.baselines import FusedOrder, LinearRelevance
@@ -100,10 +102,15 @@ def _rows(shop: DemoShop, recipe: Recipe, settings: InferenceSettings) -> dict[s
     asked = sorted({request.query_id for request in sample})
     upstream = ask_upstream(shop, [shop.query[each] for each in asked], settings)
     contexts, grades = histories(shop.log, shop.user), Grades(shop.products)
+    until = {"train": LOG_START + recipe.days * 86_400}
     return {
         split: build(
             shop,
-            [request for request in sample if request.split == split],
+            [
+                request
+                for request in sample
+                if request.split == split and request.event_seconds < until.get(split, math.inf)
+            ],
             upstream,
             contexts,
             grades.of,

@@ -28,11 +28,11 @@ Floats = NDArray[np.float32]
 class Rows:
     """n candidates of many requests; rows of one request lie together.
 
-    `features`: float32 [n, F]; `pairs`: uint8 [n, P, MOST_ITEMS], absent products last; `requests`: int64 [n], number of the request; `positions`: int64 [n], from 1,
-    0 when not shown; the others are float32 [n]. `clicks` and `purchases` are 0 where not shown;
-    `grades` is the judged relevance, NaN where there is none. The truth about what was shown, for evaluation
-    only, is NaN elsewhere: `attractiveness` (P(click | seen)), `examination` (P(seen)) and `conversions`
-    (P(purchase | click)).
+    `features`: float32 [n, F]; `pairs`: uint8 [n, P, MOST_ITEMS], absent products last; `requests`: int64
+    [n], number of the request; `positions`: int64 [n], from 1, 0 when not shown; the others are float32 [n].
+    `clicks` and `purchases` are 0 where not shown; `grades` is the judged relevance, NaN where there is none.
+    The truth about what was shown, for evaluation only, is NaN elsewhere: `attractiveness` (P(click | seen)),
+    `examination` (P(seen)) and `conversions` (P(purchase | click)).
     """
 
     features: Floats
@@ -127,7 +127,7 @@ def _rows(
 
     return Rows(
         features=inputs.features,
-        pairs=_padded(inputs.pairs),
+        pairs=inputs.pairs,
         requests=np.full(len(ids), number),
         positions=shown + 1,
         clicks=spread(request.clicked, 0.0),
@@ -153,4 +153,6 @@ def _sample(rows: Rows, rng: np.random.Generator) -> NDArray[np.bool_]:
 
 
 def _concatenate(parts: Sequence[Rows]) -> Rows:
-    return Rows(**{name: np.concatenate([vars(part)[name] for part in parts]) for name in vars(parts[0])})
+    columns = {name: [vars(part)[name] for part in parts] for name in vars(parts[0])}
+    columns["pairs"] = [_padded(pairs) for pairs in columns["pairs"]]
+    return Rows(**{name: np.concatenate(values) for name, values in columns.items()})

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from services.ranking.features import Inputs
 from services.ranking.objectives import Predictions, Weights, blend
 from training.ranker.dataset import Rows
 from training.ranker.figures import auc, calibration_error, mean_ndcg
@@ -37,8 +38,13 @@ def figures_of(rows: Rows, predictions: Predictions, propensities: NDArray[np.fl
 
 def predict(learner: Learner, rows: Rows) -> Predictions:
     """Return what the served model says of `rows`."""
+    return predict_inputs(learner, Inputs(rows.features, rows.pairs))
+
+
+def predict_inputs(learner: Learner, inputs: Inputs) -> Predictions:
+    """Return what the served model says of candidates."""
     served = ServedRanker(learner.ranker).eval()
-    features, pairs = torch.from_numpy(rows.features), torch.from_numpy(rows.pairs)
+    features, pairs = torch.from_numpy(inputs.features), torch.from_numpy(inputs.pairs)
     with torch.no_grad():
         parts = [
             served(some, related.float())
@@ -86,7 +92,9 @@ def _relevance(rows: Rows, predictions: Predictions) -> dict[str, float]:
         "blend": _blended(rows, predictions),
         "fused": rows.fused(),
     }
-    return {f"{name}_{key}": value for name, each in orders.items() for key, value in ndcg(rows, each).items()}
+    return {
+        f"{name}_{key}": value for name, each in orders.items() for key, value in ndcg(rows, each).items()
+    }
 
 
 def ndcg(rows: Rows, scores: NDArray[Any]) -> dict[str, float]:

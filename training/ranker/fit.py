@@ -14,10 +14,10 @@ from training.ranker.losses import Labels, multi_task_loss
 from training.ranker.model import Examination, Ranker
 
 BATCH = 40  # requests, of about 28 rows each
-LEARNING_RATE, WEIGHT_DECAY = 5e-3, 0.3
+LEARNING_RATE, WEIGHT_DECAY = 5e-3, 2.0
 # Weights that multiply a probability or stand alone grow large; at the rate of the others they never arrive.
 LINEAR_RATE, LINEAR_DECAY = 3e-2, 0.05
-EXAMINATION_RATE = RELEVANCE_RATE = 3e-2
+EXAMINATION_RATE = 3e-2
 
 Batch = tuple[Tensor, Tensor, Labels]
 
@@ -51,20 +51,21 @@ def fit(
     learner = Learner(rows)
     features, pairs, labels = _tensors(rows)
     held_out = _tensors(validation)
-    starts = torch.from_numpy(rows.starts())
+    starts = rows.starts().tolist()
 
     def batches(epoch: int) -> Iterator[Batch]:
         generator = torch.Generator().manual_seed(seed * 1000 + epoch)
         for requests in torch.randperm(len(starts) - 1, generator=generator).split(BATCH):
-            chosen = torch.cat([torch.arange(*starts[each : each + 2].tolist()) for each in requests.tolist()])
+            chosen = torch.cat([torch.arange(starts[each], starts[each + 1]) for each in requests.tolist()])
             yield *hide(features[chosen], pairs[chosen], generator), labels.rows(chosen)
 
+    linear, between, deep = learner.ranker.groups()
     task = Task(
         module=learner,
         groups=[
-            ParameterGroup(learner.ranker.deep(), LEARNING_RATE, WEIGHT_DECAY),
-            ParameterGroup(learner.ranker.linear(), LINEAR_RATE, LINEAR_DECAY),
-            ParameterGroup(list(learner.ranker.from_relevance.parameters()), RELEVANCE_RATE, 0.0),
+            ParameterGroup(deep, LEARNING_RATE, WEIGHT_DECAY),
+            ParameterGroup(linear, LINEAR_RATE, LINEAR_DECAY),
+            ParameterGroup(between, LINEAR_RATE, 0.0),
             ParameterGroup(list(learner.examination.parameters()), EXAMINATION_RATE, 0.0),
         ],
         batches=batches,

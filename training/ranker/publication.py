@@ -36,7 +36,7 @@ Graphs = tuple[Mapping[Precision, Path], Parities]
 
 @dataclass(frozen=True)
 class Publication:
-    """What all models of one training are published with; `probes` are the rows that parity is measured on."""
+    """What all models of one training are published with; parity is measured on `probes`."""
 
     store: ModelStore
     probes: Rows

@@ -99,7 +99,7 @@ def _mixed(values: Values, average: Values, own: NDArray[np.bool_]) -> Values:
 
 @cache
 def _masks(names: tuple[str, ...]) -> NDArray[np.bool_]:
-    """Return which of the columns `names` are the candidate's own in every set of groups: bool [2^G, columns].
+    """Return which of the columns `names` are the candidate's own in every set of groups: bool [2^G, names].
 
     Columns of no group are the same for all candidates, and their mean is their value.
     """

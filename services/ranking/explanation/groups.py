@@ -21,7 +21,7 @@ _FRESHNESS = ("age_missing", "fresh_month", "fresh_year")
 
 
 def group_of(feature: str) -> str:
-    """Return the group of a feature or relation, empty for one that is alike for all candidates of a request."""
+    """Return the group of a feature or relation, empty for one that is alike for all candidates."""
     if feature in (*PRODUCT_FEATURES, *QUERY_FEATURES, *HISTORY_FEATURES, *PAIRS) and "price" in feature:
         return PRICE
     names = {
