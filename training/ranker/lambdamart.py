@@ -35,7 +35,7 @@ def fit_lambdamart(rows: Rows, seed: int, trees: int = TREES) -> lightgbm.Booste
         "feature_fraction": 0.7,
         "seed": seed,
         "deterministic": True,
-        "num_threads": 2,
+        "num_threads": 1,  # more wait for one another on a busy machine
         "verbose": -1,
     }
     return lightgbm.train(parameters, data, trees)

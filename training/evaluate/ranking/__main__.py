@@ -73,19 +73,19 @@ def _evaluate(options: argparse.Namespace) -> int:
         console.print(_table(f"{title}: {options.split}", tried), ratios_table(title, tried))
         figures |= {f"{title}/ratio/{name}": value for name, value in ratios(tried).items()}
     if learned:
-        found = position_bias(
-            logged_rows(shop, learned, upstream, maker.contexts), rows, searches, Recipe(), options.runs
-        )
+        biased = logged_rows(shop, learned, upstream, maker.contexts)
+        found = position_bias(biased, searches, Recipe(), options.runs)
         console.print(bias_table(found, searches))
         figures |= {f"position bias/{name}/kendall": value for name, value in found.items()}
     tables = compared | _tables(searches, homes, settings, options.least)
     for title, tried in tables.items():
         if title not in compared:
             console.print(_table(f"{title}: {options.split}", tried))
+    for title, tried in tables.items():
+        figures |= flat(title, tried)
     _write(
         options.out,
-        figures
-        | {key: value for title, tried in tables.items() for key, value in flat(title, tried).items()},
+        figures,
         {
             "split": options.split,
             "searches": len(searches),

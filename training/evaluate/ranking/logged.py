@@ -43,7 +43,7 @@ def logged_figures(rows: Rows, requests: Sequence[Request], model: RankingModel)
     Clicks are compared with P(click | seen) · P(seen), P(seen) being the shop's own: what is judged is the
     prediction, not what was learned about positions.
     """
-    figures = {}
+    figures: dict[str, float] = {}
     kept = {"all days": np.ones(len(requests), dtype=np.bool_), f"last {LATER_DAYS} days": later(requests)}
     seen = examination(int(rows.positions.max())).astype(np.float32)
     for days, of_request in kept.items():
