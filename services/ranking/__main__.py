@@ -20,7 +20,7 @@ SERVICE = "aisle.ranking.v1.RankingService"
 async def build(settings: RankingSettings) -> AsyncIterator[Sequence[Endpoint]]:
     """Load the rules and the model, and warm it up; yield the service."""
     rules = LiveRules(settings.rules)
-    model = RankingModel.open(ModelStore(settings.models), settings)
+    model = RankingModel.open(ModelStore(settings.models), settings, name=settings.model)
     model.warm_up()
     log = RequestLog(settings.request_log, settings.request_log_most) if settings.request_log else None
     service = RankingService(model, settings, rules, log)

@@ -1,5 +1,6 @@
 """The features of candidates, computed alike for training and for serving: pure, no server, no torch."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from aisle.retrieval.v1.retrieval_pb2 import Candidates
 from runtime.money import Rates
 from services.ranking.columns import read_products
 from services.ranking.history_features import HISTORY_FEATURES, history_features
+from services.ranking.history_pairs import history_pairs
 from services.ranking.product_features import PRODUCT_FEATURES, product_features
 from services.ranking.query_features import QUERY_FEATURES, query_features
 from services.ranking.retrieval_features import RETRIEVAL_FEATURES, retrieval_features
@@ -32,6 +34,21 @@ FEATURES: tuple[str, ...] = (
 )
 
 
+@dataclass(frozen=True)
+class Inputs:
+    """What a model sees of n candidates, in row i that of candidate i.
+
+    `features`: float32 [n, len(FEATURES)], finite; `pairs`: uint8 or float32 [n, len(PAIRS), h], how each
+    relates to h products of the user's history.
+    """
+
+    features: NDArray[np.float32]
+    pairs: NDArray[Any]
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+
 def compute(
     candidates: Candidates,
     understanding: Understanding | None,
@@ -42,8 +59,8 @@ def compute(
     now_seconds: float,
     rates: Rates = NO_RATES,
     reviews: ReviewColumns | None = None,
-) -> NDArray[np.float32]:
-    """Return the features of n candidates: float32 [n, len(FEATURES)], finite, row i for candidate i.
+) -> Inputs:
+    """Return what a model sees of n candidates.
 
     Scores, ratings, reviews, ages and prices are taken relative to the request's other candidates, so that
     a catalogue with other levels than the one trained on looks the same; what is unknown is flagged where
@@ -66,4 +83,5 @@ def compute(
     matrix = np.empty((len(products.ids), len(FEATURES)), dtype=np.float32)
     for column, name in enumerate(FEATURES):
         matrix[:, column] = values[name]
-    return matrix
+    pairs = history_pairs(products, user, history, candidates.history_cosines, now_seconds)
+    return Inputs(matrix, pairs)

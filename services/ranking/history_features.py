@@ -7,7 +7,7 @@ from aisle.catalog.v1.user_pb2 import EventType, UserContext
 from services.ranking.columns import Floats, Products, Words, read_products
 from services.ranking.scaling import standardise
 
-_ATTRIBUTES = ("color", "material", "style", "gender", "size", "season", "use")
+HISTORY_ATTRIBUTES = ("color", "material", "style", "gender", "size", "season", "use")
 HISTORY_FEATURES = (
     "history_known",
     "history_length",  # ln(1 + products) / ln(51)
@@ -17,7 +17,10 @@ HISTORY_FEATURES = (
     "brand_share",  # share of the history's weight on products of the same brand, and so on
     "category_share",
     "category_root_share",
-    *(f"{key}_share" for key in _ATTRIBUTES),
+    *(f"{key}_share" for key in HISTORY_ATTRIBUTES),
+    # natural logarithm of how much more weight the history has on the value than the candidates have
+    "brand_lift",
+    *(f"{key}_lift" for key in HISTORY_ATTRIBUTES),
     "history_price_missing",
     "price_above_history",  # natural logarithm of price / the history's mean price, within ±4
     "price_far_from_history",  # its absolute value
@@ -32,6 +35,7 @@ _EVENT_WEIGHTS: dict[int, float] = {
     EventType.EVENT_TYPE_REVIEW: 1.5,
 }
 _HALF_LIFE_SECONDS = 90 * 86_400.0
+_DOUBT = 2.0  # products that a lift is pulled towards none by
 
 
 def history_features(
@@ -48,7 +52,7 @@ def history_features(
     if user is None or history is None or not history.ids:
         return dict.fromkeys(HISTORY_FEATURES, 0.0)
     past = read_products(history)
-    weights = _weights(past.ids, user, now_seconds)
+    weights = event_weights(past.ids, user, now_seconds)
     if not weights.any():
         return dict.fromkeys(HISTORY_FEATURES, 0.0)
     shares = weights / weights.sum()
@@ -62,8 +66,8 @@ def history_features(
     }
 
 
-def _weights(ids: list[str], user: UserContext, now_seconds: float) -> Floats:
-    """Weigh each product by the strength of the events on it, halved every 90 days."""
+def event_weights(ids: list[str], user: UserContext, now_seconds: float) -> Floats:
+    """Weigh each product by the strength of the events on it, halved every 90 days: float64 [n]."""
     by_id: dict[str, float] = {}
     for item in user.history:
         age = max(0.0, now_seconds - item.event_seconds)
@@ -89,14 +93,32 @@ def _same_values(products: Products, past: Products, shares: Floats) -> dict[str
         by_root[root] = by_root.get(root, 0.0) + share
     roots = {value: by_root.get(value.partition("/")[0], 0.0) for value in products.categories.values}
     features: dict[str, Floats | float] = {
-        "brand_share": products.brands.lookup(_share_by_value(past.brands, shares)),
+        **_share_and_lift("brand", products.brands, past.brands, shares),
         "category_share": products.categories.lookup(by_category),
         "category_root_share": products.categories.lookup(roots),
     }
-    for key in _ATTRIBUTES:
-        mine, theirs = products.attributes.get(key), past.attributes.get(key)
-        features[f"{key}_share"] = mine.lookup(_share_by_value(theirs, shares)) if mine and theirs else 0.0
+    for key in HISTORY_ATTRIBUTES:
+        features |= _share_and_lift(key, products.attributes.get(key), past.attributes.get(key), shares)
     return features
+
+
+def _share_and_lift(
+    key: str, mine: Words | None, theirs: Words | None, shares: Floats
+) -> dict[str, Floats | float]:
+    """Return the history's share of each product's value, and how that exceeds the candidates' share of it.
+
+    A user who bought five black shirts likes black, unless most shirts are black: the lift is the logarithm
+    of the products of the history that have the value, by their weights, over those that would have it by
+    the candidates' share. Both are raised by two, so that a short history says little.
+    """
+    if mine is None or theirs is None:
+        return {f"{key}_share": 0.0, f"{key}_lift": 0.0}
+    by_value = _share_by_value(theirs, shares)
+    size = np.count_nonzero(shares)
+    found = np.array([by_value.get(value, 0.0) for value in mine.values])
+    expected = np.bincount(mine.rows + 1, minlength=len(mine.values) + 1)[1:] / max(1, len(mine.rows))
+    lifts = np.log((size * found + _DOUBT) / (size * expected + _DOUBT))
+    return {f"{key}_share": np.append(found, 0.0)[mine.rows], f"{key}_lift": np.append(lifts, 0.0)[mine.rows]}
 
 
 def _share_by_value(words: Words, shares: Floats) -> dict[str, float]:

@@ -31,9 +31,9 @@ def _replay(options: argparse.Namespace) -> int:
     models: dict[str, RankingModel] = {}
     differing = count = 0
     for logged in read_requests(options.log, options.request):
-        version = logged.response.models[0].version
+        name, version = logged.response.models[0].name, logged.response.models[0].version
         if version not in models:
-            models[version] = RankingModel.open(store, settings, version)
+            models[version] = RankingModel.open(store, settings, version, name)
         replayed = replay(logged, models[version].predict)
         same = replayed.same_order and replayed.largest_difference <= _TOLERANCE
         count, differing = count + 1, differing + (not same)

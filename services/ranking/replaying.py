@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from aisle.catalog.v1.arrangement_pb2 import HitExplanation, Move, MoveKind
 from aisle.ranking.v1.log_pb2 import LoggedRequest
@@ -12,6 +11,8 @@ from services.ranking.arrangement.policy import Arrangement
 from services.ranking.columns import read_products
 from services.ranking.explanation.contributions import Predict, Scored
 from services.ranking.explanation.explaining import explain
+from services.ranking.features import Inputs
+from services.ranking.history_pairs import PAIRS, no_pairs
 from services.ranking.objectives import Predictions, Weights
 from services.ranking.ordering import Basis, Ordered, settle
 
@@ -20,10 +21,10 @@ _CHANGES = (MoveKind.MOVE_KIND_BOOST, MoveKind.MOVE_KIND_BURY)
 
 @dataclass(frozen=True)
 class Replayed:
-    """A request ranked again; `features`: float32 [n, F]."""
+    """A request ranked again."""
 
     logged: LoggedRequest
-    features: NDArray[np.float32]
+    inputs: Inputs
     basis: Basis
     predictions: Predictions
     ordered: Ordered
@@ -43,19 +44,24 @@ class Replayed:
 
 def replay(logged: LoggedRequest, predict: Predict) -> Replayed:
     """Rank a logged request again; raises ValueError when its features do not fit its candidates."""
-    features = features_of(logged)
+    inputs = inputs_of(logged)
     basis = basis_of(logged)
-    predictions = predict(features)
-    return Replayed(logged, features, basis, predictions, settle(basis, predictions))
+    predictions = predict(inputs)
+    return Replayed(logged, inputs, basis, predictions, settle(basis, predictions))
 
 
-def features_of(logged: LoggedRequest) -> NDArray[np.float32]:
-    """Return the features that were ranked by, float32 [n, F]."""
+def inputs_of(logged: LoggedRequest) -> Inputs:
+    """Return what was ranked by."""
     n = len(logged.request.candidates.products.ids)
     flat = np.frombuffer(logged.features, dtype="<f4")
-    if not n or len(flat) % n:
-        raise ValueError(f"{len(flat)} features do not fit {n} candidates; the record is damaged")
-    return flat.reshape(n, -1).astype(np.float32)
+    pairs = np.frombuffer(logged.pairs, dtype=np.uint8)
+    if not n or len(flat) % n or len(pairs) % (n * len(PAIRS)):
+        raise ValueError(
+            f"{len(flat)} features and {len(pairs)} relations do not fit {n} candidates; "
+            "the record is damaged"
+        )
+    related = pairs.reshape(n, len(PAIRS), -1) if len(pairs) else no_pairs(n)
+    return Inputs(flat.reshape(n, -1).astype(np.float32), related)
 
 
 def basis_of(logged: LoggedRequest) -> Basis:
@@ -88,7 +94,7 @@ def explain_again(replayed: Replayed, hits: int, predict: Predict, language: str
         request,
         read_products(request.candidates.products),
         Scored(
-            replayed.features,
+            replayed.inputs,
             replayed.predictions,
             ordered.terms,
             ordered.added,

@@ -8,15 +8,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from aisle.catalog.v1.arrangement_pb2 import ObjectiveWeights
 from aisle.ranking.v1.log_pb2 import LoggedRequest
 from aisle.ranking.v1.ranking_pb2 import RankRequest, RankResponse
 from runtime.observability.logs import get_logger
 from runtime.observability.metrics import REQUESTS_LOGGED
 from runtime.settings import StartupError
+from services.ranking.features import Inputs
 from services.ranking.ordering import Basis
 
 logger = get_logger(__name__)
@@ -36,7 +34,7 @@ CREATE INDEX IF NOT EXISTS requests_by_id ON requests (request_id);
 class _Ranked:
     request: RankRequest
     response: RankResponse
-    features: NDArray[np.float32]
+    inputs: Inputs
     basis: Basis
 
 
@@ -51,12 +49,10 @@ class RequestLog:
         self._thread = threading.Thread(target=self._write_until_closed, name="request-log", daemon=True)
         self._thread.start()
 
-    def keep(
-        self, request: RankRequest, response: RankResponse, features: NDArray[np.float32], basis: Basis
-    ) -> None:
+    def keep(self, request: RankRequest, response: RankResponse, inputs: Inputs, basis: Basis) -> None:
         """Keep a request that was ranked; returns at once, and changes to the messages must not follow."""
         try:
-            self._waiting.put_nowait(_Ranked(request, response, features, basis))
+            self._waiting.put_nowait(_Ranked(request, response, inputs, basis))
         except queue.Full:
             REQUESTS_LOGGED.labels("dropped").inc()
 
@@ -119,7 +115,8 @@ def _record(ranked: _Ranked) -> LoggedRequest:
     record = LoggedRequest(
         request=ranked.request,
         response=ranked.response,
-        features=ranked.features.astype("<f4").tobytes(),
+        features=ranked.inputs.features.astype("<f4").tobytes(),
+        pairs=ranked.inputs.pairs.tobytes(),
         weights=ObjectiveWeights(**basis.weights.model_dump()),
         familiarity=basis.familiarity,
         arrangement=basis.arrangement.model_dump_json(),

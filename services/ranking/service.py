@@ -54,7 +54,7 @@ class RankingService(RankingServiceServicer):
         check(request, self._settings.policy(request.surface))
         clock, now = StageClock(), time.time()
         with clock.stage("ranking/features"):
-            features = compute(
+            inputs = compute(
                 request.candidates,
                 request.understanding if request.HasField("understanding") else None,
                 request.user if request.HasField("user") else None,
@@ -64,9 +64,9 @@ class RankingService(RankingServiceServicer):
                 rates=self._rates,
                 reviews=request.reviews if request.HasField("reviews") else None,
             )
-        count_unknown(features)
+        count_unknown(inputs.features)
         with clock.stage("ranking/model"):
-            predictions = self._model.predict(features)
+            predictions = self._model.predict(inputs)
         with clock.stage("ranking/blend"):
             basis, applied = self._basis(request, now)
             ordered = settle(basis, predictions)
@@ -74,7 +74,7 @@ class RankingService(RankingServiceServicer):
         if request.explain:
             with clock.stage("ranking/explain"):
                 scored = Scored(
-                    features, predictions, ordered.terms, ordered.added, basis.weights, basis.familiarity
+                    inputs, predictions, ordered.terms, ordered.added, basis.weights, basis.familiarity
                 )
                 response.explanations.extend(
                     await asyncio.to_thread(
@@ -91,7 +91,7 @@ class RankingService(RankingServiceServicer):
         response.models.append(self._model.version)
         response.stages.extend(clock.times)
         if self._log is not None:
-            self._log.keep(request, response, features, basis)
+            self._log.keep(request, response, inputs, basis)
         return response
 
     def _basis(self, request: RankRequest, now: float) -> tuple[Basis, list[AppliedRule]]:

@@ -1,6 +1,7 @@
 """Settings of the ranking process."""
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
@@ -22,6 +23,9 @@ class RankingSettings(ServerSettings, InferenceSettings):
 
     port: int = Field(50053, ge=0, le=65535, description="gRPC port; 0 takes a free one")
     metrics_port: int = Field(9103, ge=0, le=65535, description="port of /metrics; 0 takes a free one")
+    model: Literal["ranker", "ranker-fused", "ranker-linear", "ranker-lambdamart"] = Field(
+        "ranker", description="the published model that orders: the ranker, or a baseline to compare it with"
+    )
     rates: Path | None = Field(None, description='JSON file of exchange rates: {"CNY": 1, "USD": 7.1}')
     search: SurfacePolicy = Field(SurfacePolicy(), description="a page of search results")
     home: SurfacePolicy = Field(

@@ -78,6 +78,11 @@ def _check_scores(violations: Violations, request: RankRequest, n: int) -> None:
     candidates = request.candidates
     _check_finite(violations, "candidates.fused_scores", candidates.fused_scores, n)
     _check_finite(violations, "candidates.history_affinities", candidates.history_affinities, n)
+    cosines, pairs = len(candidates.history_cosines), n * len(request.history.ids)
+    if cosines not in (0, pairs):
+        violations.add(
+            "candidates.history_cosines", f"must have a byte per id and product of history, {pairs}, or none"
+        )
     for position, channel in enumerate(candidates.channels):
         path = f"candidates.channels[{position}]"
         _check_finite(violations, f"{path}.scores", channel.scores, n)

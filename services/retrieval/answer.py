@@ -85,11 +85,16 @@ class Pool:
         candidates.fused_scores.extend(self.fused[places].tolist())
         for channel in self.channels:
             channel.fill(candidates.channels.add(), places)
-        candidates.history_affinities.extend(_affinities(catalog, rows, history).tolist())
+        _relate(candidates, catalog, rows, history)
         return candidates
 
 
-def _affinities(catalog: CatalogRows, rows: Rows, history: Rows) -> Scores:
+def _relate(candidates: Candidates, catalog: CatalogRows, rows: Rows, history: Rows) -> None:
+    """Write how near the candidates are to the history as a whole, and to each product of it."""
     if not history.size or not rows.size:
-        return np.zeros(rows.size, np.float32)
-    return inner_products(catalog.vectors.at(rows), taste(catalog.vectors.at(history)))
+        candidates.history_affinities.extend([0.0] * rows.size)
+        return
+    embeddings, past = catalog.vectors.at(rows), catalog.vectors.at(history)
+    candidates.history_affinities.extend(inner_products(embeddings, taste(past)).tolist())
+    cosines = np.stack([inner_products(embeddings, each) for each in past])
+    candidates.history_cosines = np.rint(np.clip(cosines, -1, 1) * 127).astype(np.int8).tobytes()

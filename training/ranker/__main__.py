@@ -1,27 +1,33 @@
 """Trains and publishes the ranker: `python -m training.ranker --shop data/demo_shop --models models`."""
 
 import argparse
+import math
 import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
 from rich.console import Console
 from rich.table import Table
+from torch import nn
 
 from runtime.inference.session import InferenceSettings
 from runtime.inference.store import ModelStore
 from runtime.settings import StartupError
-from services.ranking.model import MODEL
+from services.ranking.model import FUSED, LINEAR, MODEL
 from training.demo_shop import DemoShop, Request, load
+from training.demo_shop.products import LOG_START
 from training.demo_shop.truth import Grades
 from training.publish import up_to_date
+from training.ranker.baselines import FusedOrder, LinearRelevance
 from training.ranker.dataset import Rows, build
-from training.ranker.evaluation import evaluate
+from training.ranker.evaluation import evaluate, ndcg
 from training.ranker.fit import fit
 from training.ranker.histories import histories
-from training.ranker.publication import publish_ranker
+from training.ranker.lambdamart import fit_lambdamart
+from training.ranker.publication import Publication
 from training.ranker.recipe import Recipe
 from training.ranker.upstream import ask_upstream, upstream_versions
 from training.recipe import fingerprint
@@ -58,17 +64,17 @@ def _train(options: argparse.Namespace) -> None:
         recipe=ingredients,
         runs=options.runs,
     )
-    figures = evaluate(learner, splits["test"])
-    stored = publish_ranker(
-        learner,
+    publication = Publication(
         store,
         splits["validation"],
         categories=shop.categories,
-        evaluation=figures,
         recipe={name: str(value) for name, value in ingredients.items()},
         fingerprint=mark,
         force=options.force,
     )
+    _publish_baselines(publication, splits, recipe.seed)
+    figures = evaluate(learner, splits["test"])
+    stored = publication.ranker(learner, figures)
     _print(figures)
     seconds = time.monotonic() - start
     version = stored.manifest.version
@@ -77,16 +83,34 @@ def _train(options: argparse.Namespace) -> None:
     )
 
 
+def _publish_baselines(publication: Publication, splits: Mapping[str, Rows], seed: int) -> None:
+    """Publish what the ranker is measured against; before the ranker, whose version says that all is done."""
+    train, test = splits["train"], splits["test"]
+    modules: dict[str, nn.Module] = {FUSED: FusedOrder(), LINEAR: LinearRelevance(train)}
+    for name, module in modules.items():
+        with torch.no_grad():
+            (found, *_) = module(torch.from_numpy(test.features))
+        scores = test.fused() if name == FUSED else found.numpy()
+        publication.module(name, module, ndcg(test, scores))
+    booster = fit_lambdamart(train, seed)
+    publication.lambdamart(booster, ndcg(test, np.asarray(booster.predict(test.features))))
+
+
 def _rows(shop: DemoShop, recipe: Recipe, settings: InferenceSettings) -> dict[str, Rows]:
     """Build the rows of each split; users of one split are in no other."""
     sample = _sample(shop.log, recipe)
     asked = sorted({request.query_id for request in sample})
     upstream = ask_upstream(shop, [shop.query[each] for each in asked], settings)
     contexts, grades = histories(shop.log, shop.user), Grades(shop.products)
+    until = {"train": LOG_START + recipe.days * 86_400}
     return {
         split: build(
             shop,
-            [request for request in sample if request.split == split],
+            [
+                request
+                for request in sample
+                if request.split == split and request.event_seconds < until.get(split, math.inf)
+            ],
             upstream,
             contexts,
             grades.of,

@@ -13,6 +13,7 @@ from services.ranking.features import FEATURES, compute
 from services.retrieval.index import Retrieved
 from training.demo_shop import DemoShop, Query, Request
 from training.demo_shop.truth import RATES
+from training.ranker.histories import MOST_ITEMS
 from training.ranker.upstream import Upstream
 
 CANDIDATES = 200
@@ -26,14 +27,15 @@ Floats = NDArray[np.float32]
 class Rows:
     """n candidates of many requests; rows of one request lie together.
 
-    `features`: float32 [n, F]; `requests`: int64 [n], number of the request; `positions`: int64 [n], from 1,
-    0 when not shown; the others are float32 [n]. `clicks` and `purchases` are 0 where not shown;
-    `grades` is the judged relevance, NaN where there is none. The truth about what was shown, for evaluation
-    only, is NaN elsewhere: `attractiveness` (P(click | seen)), `examination` (P(seen)) and `conversions`
-    (P(purchase | click)).
+    `features`: float32 [n, F]; `pairs`: uint8 [n, P, MOST_ITEMS], absent products last; `requests`: int64
+    [n], number of the request; `positions`: int64 [n], from 1, 0 when not shown; the others are float32 [n].
+    `clicks` and `purchases` are 0 where not shown; `grades` is the judged relevance, NaN where there is none.
+    The truth about what was shown, for evaluation only, is NaN elsewhere: `attractiveness` (P(click | seen)),
+    `examination` (P(seen)) and `conversions` (P(purchase | click)).
     """
 
     features: Floats
+    pairs: NDArray[np.uint8]
     requests: NDArray[np.int64]
     positions: NDArray[np.int64]
     clicks: Floats
@@ -49,6 +51,11 @@ class Rows:
     def chosen(self, rows: NDArray[Any]) -> "Rows":
         """Return some rows, by numbers or mask."""
         return Rows(**{name: values[rows] for name, values in vars(self).items()})
+
+    def starts(self) -> NDArray[np.int64]:
+        """Return the first row of each request, and the number of rows at the end: int64 [requests + 1]."""
+        edges = np.flatnonzero(np.diff(self.requests)) + 1
+        return np.concatenate([[0], edges, [len(self)]]).astype(np.int64)
 
     def fused(self) -> Floats:
         """Return the standardised fused score of each row, float32 [n]: the order to beat."""
@@ -99,7 +106,7 @@ def _retrieve(query: Query, request: Request, upstream: Upstream, context: UserC
 
 
 def _rows(number: int, request: Request, found: Retrieved, upstream: Upstream, context: UserContext) -> Rows:
-    features = compute(
+    inputs = compute(
         found.candidates,
         upstream.understandings[request.query_id],
         context,
@@ -117,7 +124,8 @@ def _rows(number: int, request: Request, found: Retrieved, upstream: Upstream, c
         return np.where(shown >= 0, values[shown], otherwise).astype(np.float32)
 
     return Rows(
-        features=features,
+        features=inputs.features,
+        pairs=inputs.pairs,
         requests=np.full(len(ids), number),
         positions=shown + 1,
         clicks=spread(request.clicked, 0.0),
@@ -129,6 +137,12 @@ def _rows(number: int, request: Request, found: Retrieved, upstream: Upstream, c
     )
 
 
+def _padded(pairs: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    padded = np.zeros((*pairs.shape[:2], MOST_ITEMS), dtype=np.uint8)
+    padded[:, :, : pairs.shape[2]] = pairs
+    return padded
+
+
 def _sample(rows: Rows, rng: np.random.Generator) -> NDArray[np.bool_]:
     kept = np.zeros(len(rows), dtype=np.bool_)
     kept[:_BEST_KEPT] = True  # candidates come best first
@@ -137,4 +151,6 @@ def _sample(rows: Rows, rng: np.random.Generator) -> NDArray[np.bool_]:
 
 
 def _concatenate(parts: Sequence[Rows]) -> Rows:
-    return Rows(**{name: np.concatenate([vars(part)[name] for part in parts]) for name in vars(parts[0])})
+    columns = {name: [vars(part)[name] for part in parts] for name in vars(parts[0])}
+    columns["pairs"] = [_padded(pairs) for pairs in columns["pairs"]]
+    return Rows(**{name: np.concatenate(values) for name, values in columns.items()})

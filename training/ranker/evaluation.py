@@ -6,22 +6,28 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from services.ranking.features import Inputs
 from services.ranking.objectives import Predictions, Weights, blend
 from training.ranker.dataset import Rows
 from training.ranker.figures import auc, calibration_error, mean_ndcg
 from training.ranker.fit import Learner
 from training.ranker.model import TASKS, ServedRanker
 
+_ROWS = 4096  # at once: relations take a hundred times the memory of features
+
 
 def evaluate(learner: Learner, rows: Rows) -> dict[str, float]:
+    """Return the figures of a learner, with the propensities that it has learned."""
+    return figures_of(rows, predict(learner, rows), _propensities(learner, rows.positions))
+
+
+def figures_of(rows: Rows, predictions: Predictions, propensities: NDArray[np.float32]) -> dict[str, float]:
     """Return figures by name; those that end in "_truth" are what the hidden probabilities reach.
 
     Like is compared with like: the served click probability knows no position and stands beside the true
-    attractiveness; with the learned propensity of its position it stands beside the true click probability.
-    Both are scored against the clicks that were logged.
+    attractiveness; with the propensity of its position, float32 [n], it stands beside the true click
+    probability. Both are scored against the clicks that were logged.
     """
-    predictions = predict(learner, rows.features)
-    propensities = _propensities(learner, rows.positions)
     shown = rows.positions > 0
     return {
         **_clicks(rows, predictions, propensities, shown),
@@ -30,11 +36,22 @@ def evaluate(learner: Learner, rows: Rows) -> dict[str, float]:
     }
 
 
-def predict(learner: Learner, features: NDArray[np.float32]) -> Predictions:
-    """Return what the served model says of `features`, float32 [n, F]."""
+def predict(learner: Learner, rows: Rows) -> Predictions:
+    """Return what the served model says of `rows`."""
+    return predict_inputs(learner, Inputs(rows.features, rows.pairs))
+
+
+def predict_inputs(learner: Learner, inputs: Inputs) -> Predictions:
+    """Return what the served model says of candidates."""
+    served = ServedRanker(learner.ranker).eval()
+    features, pairs = torch.from_numpy(inputs.features), torch.from_numpy(inputs.pairs)
     with torch.no_grad():
-        outputs = ServedRanker(learner.ranker).eval()(torch.from_numpy(features))
-    return Predictions(**{task: output.numpy() for task, output in zip(TASKS, outputs, strict=True)})
+        parts = [
+            served(some, related.float())
+            for some, related in zip(features.split(_ROWS), pairs.split(_ROWS), strict=True)
+        ]
+    outputs = [torch.cat(each).numpy() for each in zip(*parts, strict=True)]
+    return Predictions(**dict(zip(TASKS, outputs, strict=True)))
 
 
 def _propensities(learner: Learner, positions: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -70,16 +87,20 @@ def _conversions(rows: Rows, predictions: Predictions, clicked: NDArray[np.bool_
 
 
 def _relevance(rows: Rows, predictions: Predictions) -> dict[str, float]:
-    judged = ~np.isnan(rows.grades)
     orders: dict[str, NDArray[Any]] = {
         "relevance": predictions.relevance,
         "blend": _blended(rows, predictions),
         "fused": rows.fused(),
     }
     return {
-        f"{name}_ndcg@10": mean_ndcg(rows.requests[judged], rows.grades[judged], scores[judged])
-        for name, scores in orders.items()
+        f"{name}_{key}": value for name, each in orders.items() for key, value in ndcg(rows, each).items()
     }
+
+
+def ndcg(rows: Rows, scores: NDArray[Any]) -> dict[str, float]:
+    """Return nDCG by the grades of the judged rows in the order of `scores`, [n]."""
+    judged = ~np.isnan(rows.grades)
+    return {"ndcg@10": mean_ndcg(rows.requests[judged], rows.grades[judged], scores[judged])}
 
 
 def _blended(rows: Rows, predictions: Predictions) -> NDArray[np.float64]:

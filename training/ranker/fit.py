@@ -13,11 +13,13 @@ from training.ranker.dataset import Rows
 from training.ranker.losses import Labels, multi_task_loss
 from training.ranker.model import Examination, Ranker
 
-BATCH = 1024
-LEARNING_RATE, WEIGHT_DECAY = 5e-3, 0.3
+BATCH = 40  # requests, of about 28 rows each
+LEARNING_RATE, WEIGHT_DECAY = 5e-3, 2.0
+# Weights that multiply a probability or stand alone grow large; at the rate of the others they never arrive.
+LINEAR_RATE, LINEAR_DECAY = 3e-2, 0.05
 EXAMINATION_RATE = 3e-2
 
-Batch = tuple[Tensor, Labels]
+Batch = tuple[Tensor, Tensor, Labels]
 
 
 class Learner(nn.Module):
@@ -25,14 +27,14 @@ class Learner(nn.Module):
 
     def __init__(self, rows: Rows) -> None:
         super().__init__()
-        self.ranker = Ranker(torch.from_numpy(rows.features))
+        self.ranker = Ranker(torch.from_numpy(rows.features), torch.from_numpy(rows.pairs))
         self.examination = Examination(int(rows.positions.max()))
 
     def loss(self, batch: Batch) -> Tensor:
         """Return the multi-task loss of a batch, a scalar."""
-        features, labels = batch
+        features, pairs, labels = batch
         propensities = self.examination(labels.positions.clamp(min=1))
-        return multi_task_loss(self.ranker(features), propensities, labels)
+        return multi_task_loss(self.ranker(features, pairs.float()), propensities, labels)
 
 
 def fit(
@@ -47,22 +49,27 @@ def fit(
     """Return a learner fitted to `rows`; the loss on `validation` chooses the epoch."""
     torch.manual_seed(seed)
     learner = Learner(rows)
-    features, labels = torch.from_numpy(rows.features), labels_of(rows)
-    held_out = torch.from_numpy(validation.features), labels_of(validation)
+    features, pairs, labels = _tensors(rows)
+    held_out = _tensors(validation)
+    starts = rows.starts().tolist()
 
     def batches(epoch: int) -> Iterator[Batch]:
         generator = torch.Generator().manual_seed(seed * 1000 + epoch)
-        for chosen in torch.randperm(len(rows), generator=generator).split(BATCH):
-            yield hide(features[chosen], generator), labels.rows(chosen)
+        for requests in torch.randperm(len(starts) - 1, generator=generator).split(BATCH):
+            chosen = torch.cat([torch.arange(starts[each], starts[each + 1]) for each in requests.tolist()])
+            yield *hide(features[chosen], pairs[chosen], generator), labels.rows(chosen)
 
+    linear, between, deep = learner.ranker.groups()
     task = Task(
         module=learner,
         groups=[
-            ParameterGroup(list(learner.ranker.parameters()), LEARNING_RATE, WEIGHT_DECAY),
+            ParameterGroup(deep, LEARNING_RATE, WEIGHT_DECAY),
+            ParameterGroup(linear, LINEAR_RATE, LINEAR_DECAY),
+            ParameterGroup(between, LINEAR_RATE, 0.0),
             ParameterGroup(list(learner.examination.parameters()), EXAMINATION_RATE, 0.0),
         ],
         batches=batches,
-        steps_per_epoch=-(-len(rows) // BATCH),
+        steps_per_epoch=-(-(len(starts) - 1) // BATCH),
         loss=learner.loss,
         validate=lambda: {"held_out_loss": float(learner.loss(held_out))},
         choose_by="held_out_loss",
@@ -84,9 +91,14 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
+def _tensors(rows: Rows) -> Batch:
+    return torch.from_numpy(rows.features), torch.from_numpy(rows.pairs), labels_of(rows)
+
+
 def labels_of(rows: Rows) -> Labels:
     """Return the labels of `rows` as tensors."""
     return Labels(
+        requests=torch.from_numpy(rows.requests),
         positions=torch.from_numpy(rows.positions),
         clicks=torch.from_numpy(rows.clicks),
         purchases=torch.from_numpy(rows.purchases),

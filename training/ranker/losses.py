@@ -6,15 +6,20 @@ import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, logsigmoid
 
+LISTWISE = 0.2  # weight of the order beside the level of relevance
+_LEAST_LOG = -12.0
+
 
 @dataclass(frozen=True)
 class Labels:
     """Labels of n rows, float32 [n] each; NaN where a row has none.
 
-    `clicks` and `purchases` are 0 or 1 and belong to rows that were shown at `positions` (int64 [n], from 1;
-    0 when not shown); `grades` are relevance from 0 to 1.
+    `requests` (int64 [n], ascending) are the numbers of the rows' requests. `clicks` and `purchases` are 0 or
+    1 and belong to rows that were shown at `positions` (int64 [n], from 1; 0 when not shown); `grades` are
+    relevance from 0 to 1.
     """
 
+    requests: Tensor
     positions: Tensor
     clicks: Tensor
     purchases: Tensor
@@ -22,9 +27,7 @@ class Labels:
 
     def rows(self, chosen: Tensor) -> "Labels":
         """Return the labels of the `chosen` rows, int64 [m]."""
-        return Labels(
-            self.positions[chosen], self.clicks[chosen], self.purchases[chosen], self.grades[chosen]
-        )
+        return Labels(*(values[chosen] for values in vars(self).values()))
 
 
 def multi_task_loss(logits: dict[str, Tensor], log_propensities: Tensor, labels: Labels) -> Tensor:
@@ -41,8 +44,32 @@ def multi_task_loss(logits: dict[str, Tensor], log_propensities: Tensor, labels:
     loss = loss + _cross_entropy(log_purchase[shown], labels.purchases[shown])
     judged = ~torch.isnan(labels.grades)
     if judged.any():
-        loss = loss + binary_cross_entropy_with_logits(logits["relevance"][judged], labels.grades[judged])
+        relevance, grades = logits["relevance"][judged], labels.grades[judged]
+        loss = loss + binary_cross_entropy_with_logits(relevance, grades)
+        loss = loss + LISTWISE * listwise_loss(relevance, grades, labels.requests[judged])
     return loss
+
+
+def listwise_loss(logits: Tensor, grades: Tensor, requests: Tensor) -> Tensor:
+    """Return the mean over requests of the cross-entropy of their grades, as shares, a scalar.
+
+    ListNet (Cao et al., ICML 2007) over the probabilities, not the logits: then the best order and the best
+    level are reached at once (Bai et al., "Regression Compatible Listwise Objectives for Calibrated
+    Ranking", CIKM 2023, arXiv 2211.01494). Requests without a relevant row say nothing about the order.
+    `logits`, `grades`: float32 [n]; `requests`: int64 [n], their numbers, ascending.
+    """
+    logs = logsigmoid(logits).clamp(min=_LEAST_LOG)
+    numbers, count = _consecutive(requests)
+    whole = logs.new_zeros(count).index_add(0, numbers, logs.exp()).log()
+    total = grades.new_zeros(count).index_add(0, numbers, grades)
+    shares = grades / total[numbers].clamp(min=1e-9)
+    loss: Tensor = (shares * (whole[numbers] - logs)).sum() / (total > 0).sum().clamp(min=1)
+    return loss
+
+
+def _consecutive(requests: Tensor) -> tuple[Tensor, int]:
+    distinct, numbers = torch.unique_consecutive(requests, return_inverse=True)
+    return numbers, len(distinct)
 
 
 def _cross_entropy(log_probabilities: Tensor, labels: Tensor) -> Tensor:

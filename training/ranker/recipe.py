@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from training.demo_shop.products import LOG_DAYS
 from training.recipe import digest
 
 _REPOSITORY = Path(__file__).resolve().parents[2]
@@ -13,11 +14,16 @@ _SOURCES = ("training/ranker", "services/ranking", "services/retrieval")
 
 @dataclass(frozen=True)
 class Recipe:
-    """Options of a training; `requests` is the most requests of the log that are learned from."""
+    """Options of a training.
+
+    `requests` is the most requests of the log that are learned from; `days` of the log come into training,
+    so that the days after them are new to the ranker.
+    """
 
     seed: int = 7
-    epochs: int = 12
+    epochs: int = 8
     requests: int = 6500
+    days: int = LOG_DAYS - 10
 
     def ingredients(self, shop: Path, upstream: Mapping[str, str]) -> dict[str, object]:
         """Return all that decides the weights; `upstream` are the versions of the models before ranking."""

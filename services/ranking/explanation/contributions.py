@@ -10,13 +10,16 @@ from numpy.typing import NDArray
 
 from services.ranking.columns import Floats
 from services.ranking.explanation.groups import GROUPS, RETRIEVAL, columns
+from services.ranking.features import FEATURES, Inputs
+from services.ranking.history_pairs import PAIRS
 from services.ranking.objectives import LEARNED, Predictions, Weights, logs
 
 AVERAGE, RULES = "average", "rules"
 _ROWS_AT_ONCE = 4096
 _LEAST = 1e-6  # what the last digits of a pass over another number of rows differ by
 
-Predict = Callable[[NDArray[np.float32]], Predictions]
+Values = NDArray[np.float32]
+Predict = Callable[[Inputs], Predictions]
 
 
 @dataclass(frozen=True)
@@ -32,11 +35,11 @@ class Part:
 class Scored:
     """What a request's n candidates were scored by.
 
-    `features`: float32 [n, F]; `terms` by objective and `added` (by rules): float64 [n], whose sum is the
+    `terms` by objective and `added` (by rules): float64 [n], whose sum is the
     score; `weights` are what the logarithms of the predictions count for, `familiarity` included.
     """
 
-    features: NDArray[np.float32]
+    inputs: Inputs
     predictions: Predictions
     terms: Mapping[str, Floats]
     added: Floats
@@ -52,8 +55,7 @@ def contributions(scored: Scored, rows: Sequence[int], predict: Predict) -> list
     is taken exactly over all 2^8 sets. What an average candidate gets is a part of its own, so that nothing
     is left over. `predict` is called with 256 rows for each of `rows`.
     """
-    average = scored.features.mean(axis=0, keepdims=True)
-    values = _values(scored.features[list(rows)], average, predict)
+    values = _values(scored.inputs, list(rows), predict)
     parts = []
     for place, row in enumerate(rows):
         of_row = [Part("fused", RETRIEVAL, float(scored.terms["fused"][row]))]
@@ -71,30 +73,38 @@ def contributions(scored: Scored, rows: Sequence[int], predict: Predict) -> list
     return parts
 
 
-def _values(
-    features: NDArray[np.float32], average: NDArray[np.float32], predict: Predict
-) -> dict[str, Floats]:
+def _values(inputs: Inputs, rows: Sequence[int], predict: Predict) -> dict[str, Floats]:
     """Return ln p of every set of groups, by objective: float64 [rows, 2^G], the empty set first."""
-    masks = _masks(features.shape[1])
-    per_call = max(1, _ROWS_AT_ONCE // len(masks))
+    features, pairs = inputs.features, inputs.pairs.astype(np.float32)
+    own = _masks(FEATURES), _masks(PAIRS)[..., None]
+    average = features.mean(axis=0), pairs.mean(axis=0)
+    per_call = max(1, _ROWS_AT_ONCE // len(own[0]))
     found: dict[str, list[Floats]] = {objective: [] for objective in LEARNED}
-    for start in range(0, len(features), per_call):
-        some = features[start : start + per_call]
-        mixed = np.where(masks[None], some[:, None], average[None]).reshape(-1, features.shape[1])
-        predictions = predict(mixed)
+    for start in range(0, len(rows), per_call):
+        some = rows[start : start + per_call]
+        predictions = predict(
+            Inputs(_mixed(features[some], average[0], own[0]), _mixed(pairs[some], average[1], own[1]))
+        )
         for objective in LEARNED:
-            found[objective].append(logs(getattr(predictions, objective)).reshape(len(some), len(masks)))
+            of_all = logs(getattr(predictions, objective)).reshape(len(some), -1)
+            found[objective].append(of_all)
     return {objective: np.concatenate(each) for objective, each in found.items()}
 
 
-@cache
-def _masks(features: int) -> NDArray[np.bool_]:
-    """Return which features are the candidate's own in every set of groups: bool [2^G, F].
+def _mixed(values: Values, average: Values, own: NDArray[np.bool_]) -> Values:
+    """Return each of `values`, float32 [r, …], in every set of groups: float32 [r · 2^G, …]."""
+    mixed: Values = np.where(own[None], values[:, None], average).reshape(-1, *values.shape[1:])
+    return mixed
 
-    Features of no group are the same for all candidates, and their mean is their value.
+
+@cache
+def _masks(names: tuple[str, ...]) -> NDArray[np.bool_]:
+    """Return which of the columns `names` are the candidate's own in every set of groups: bool [2^G, names].
+
+    Columns of no group are the same for all candidates, and their mean is their value.
     """
-    masks = np.zeros((1 << len(GROUPS), features), dtype=np.bool_)
-    for bit, group_columns in enumerate(columns().values()):
+    masks = np.zeros((1 << len(GROUPS), len(names)), dtype=np.bool_)
+    for bit, group_columns in enumerate(columns(names).values()):
         sets = np.flatnonzero(np.arange(len(masks)) >> bit & 1)
         masks[np.ix_(sets, group_columns)] = True
     return masks

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from services.ranking.features import FEATURES
 from services.ranking.history_features import HISTORY_FEATURES
+from services.ranking.history_pairs import PAIRS
 from services.ranking.product_features import PRODUCT_FEATURES
 from services.ranking.query_features import QUERY_FEATURES
 from services.ranking.retrieval_features import RETRIEVAL_FEATURES
@@ -21,8 +22,8 @@ _FRESHNESS = ("age_missing", "fresh_month", "fresh_year")
 
 
 def group_of(feature: str) -> str:
-    """Return the group of a feature, empty for one that is the same for all candidates of a request."""
-    if feature in (*PRODUCT_FEATURES, *QUERY_FEATURES, *HISTORY_FEATURES) and "price" in feature:
+    """Return the group of a feature or relation, empty for one that is alike for all candidates."""
+    if feature in (*PRODUCT_FEATURES, *QUERY_FEATURES, *HISTORY_FEATURES, *PAIRS) and "price" in feature:
         return PRICE
     names = {
         RETRIEVAL: RETRIEVAL_FEATURES,
@@ -31,12 +32,15 @@ def group_of(feature: str) -> str:
         REVIEWS: REVIEW_FEATURES,
         FRESHNESS: _FRESHNESS,
         AVAILABILITY: ("unavailable",),
-        TASTE: HISTORY_FEATURES,
+        TASTE: (*HISTORY_FEATURES, *PAIRS),
     }
     return next((group for group, features in names.items() if feature in features), "")
 
 
 def columns(features: Sequence[str] = FEATURES) -> dict[str, NDArray[np.int64]]:
-    """Return which columns of the model's input are each group's, int64; every group of GROUPS has some."""
+    """Return which of the columns `features` are each group's, int64; every group has some of FEATURES."""
     groups = [group_of(feature) for feature in features]
-    return {group: np.array([i for i, each in enumerate(groups) if each == group]) for group in GROUPS}
+    return {
+        group: np.array([i for i, each in enumerate(groups) if each == group], dtype=np.int64)
+        for group in GROUPS
+    }

@@ -16,7 +16,7 @@ from aisle.gateway.v1.gateway_pb2_grpc import GatewayServiceStub
 from aisle.ranking.v1.ranking_pb2 import Surface
 from services.ranking.arrangement.policy import Arrangement
 from services.ranking.columns import Floats, Products, read_products
-from services.ranking.replaying import basis_of, features_of
+from services.ranking.replaying import basis_of, inputs_of
 from services.ranking.request_log import read_requests
 from services.ranking.rules.applying import Situation
 
@@ -41,7 +41,7 @@ class Case:
 def logged_cases(path: Path) -> Iterator[Case]:
     """Yield the requests of a log of requests; raises as `read_requests` does."""
     for logged in read_requests(path):
-        features_of(logged)  # a damaged record is no case
+        inputs_of(logged)  # a damaged record is no case
         basis, request, answer = basis_of(logged), logged.request, logged.response
         scores = np.full(len(basis.fused), -np.inf)  # what was hidden then has no score to come back with
         scores[list(answer.order)] = answer.scores

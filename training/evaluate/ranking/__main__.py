@@ -1,4 +1,4 @@
-"""What the order is worth on the demo shop: python -m training.evaluate.ranking --models models"""
+"""What the ranker and its order are worth: python -m training.evaluate.ranking --models models"""
 
 import argparse
 import json
@@ -18,19 +18,23 @@ from runtime.inference.store import ModelStore
 from runtime.settings import StartupError
 from services.intent.model import MODEL as INTENT
 from services.intent.model import IntentModel
+from services.ranking.model import BASELINES, RankingModel
 from services.ranking.model import MODEL as RANKER
-from services.ranking.model import RankingModel
 from services.ranking.settings import RankingSettings
 from training.demo_shop import DemoShop, Request, load
 from training.evaluate.embeddings import EmbeddingCache
-from training.evaluate.ranking.cases import CaseMaker
+from training.evaluate.ranking.cases import Case, CaseMaker
+from training.evaluate.ranking.comparison import compare, ratios, ratios_table
+from training.evaluate.ranking.logged import LATER_DAYS, later, logged_figures, logged_rows, logged_table
+from training.evaluate.ranking.position_bias import bias_table, learned_from, position_bias
 from training.evaluate.ranking.sweeps import Tried, blends, by_intent, diversities, flat
 from training.evaluate.ranking.upstream import read_upstream
 from training.evaluate.report import commit, machine, report_console
-from training.ranker.upstream import RETRIEVER
+from training.ranker.recipe import Recipe
+from training.ranker.upstream import RETRIEVER, Upstream
 
 _MOST_SHOWN = 12
-_HEADS = ("order", "nDCG@10", "appeal nDCG@10", "clicks", "purchases", "categories", "brands")
+_HEADS = ("order", "nDCG@10", "by clicks", "by purchases", "clicks", "purchases", "categories", "brands")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -49,24 +53,43 @@ def _evaluate(options: argparse.Namespace) -> int:
     store, shop = ModelStore(options.models), load(options.shop)
     requests = _sample(shop, options.split, options.requests, of_queries=True)
     visits = _sample(shop, options.split, options.requests, of_queries=False)
-    maker = _maker(options, store, shop, requests)
+    logged = [request for request in shop.log if request.split == options.split]
+    learned = [] if options.without_bias else learned_from(shop.log, options.bias_requests)
+    upstream, models = _opened(options, store, shop, [*requests, *logged, *learned])
+    maker = CaseMaker(shop, upstream, models)
+    rows = logged_rows(shop, logged, upstream, maker.contexts)
+    figures = logged_figures(rows, logged, models[RANKER])
+    console.print(logged_table(figures, options.split))
     searches, homes = list(maker.searches(requests)), list(maker.homes(visits))
-    tables = {"search": blends(searches, settings.search)}
-    for intent, cases in sorted(by_intent(searches).items()):
-        if len(cases) >= options.least:
-            tables[f"search, {intent}"] = blends(cases, settings.search)
-    tables["search, diversity"] = diversities(searches, settings.search)
-    tables["home, diversity"] = diversities(homes, settings.home)
+    compared = {
+        "search, baselines": compare(searches, settings.search),
+        f"search, baselines, last {LATER_DAYS} days": compare(
+            [case for case, late in zip(searches, later(requests), strict=True) if late], settings.search
+        ),
+        "home, baselines": compare(homes, settings.home),
+    }
+    for title, tried in compared.items():
+        console.print(_table(f"{title}: {options.split}", tried), ratios_table(title, tried))
+        figures |= {f"{title}/ratio/{name}": value for name, value in ratios(tried).items()}
+    if learned:
+        biased = logged_rows(shop, learned, upstream, maker.contexts)
+        found = position_bias(biased, searches, Recipe(), options.runs)
+        console.print(bias_table(found, searches))
+        figures |= {f"position bias/{name}/kendall": value for name, value in found.items()}
+    tables = compared | _tables(searches, homes, settings, options.least)
     for title, tried in tables.items():
-        console.print(_table(f"{title}: {options.split}", tried))
+        if title not in compared:
+            console.print(_table(f"{title}: {options.split}", tried))
+    for title, tried in tables.items():
+        figures |= flat(title, tried)
     _write(
         options.out,
-        {key: value for title, tried in tables.items() for key, value in flat(title, tried).items()},
+        figures,
         {
             "split": options.split,
             "searches": len(searches),
             "recommendations": len(homes),
-            "models": {name: store.current(name) for name in (RETRIEVER, INTENT, RANKER)},
+            "models": {name: store.current(name) for name in (RETRIEVER, INTENT, RANKER, *BASELINES)},
             "search": settings.search.model_dump(mode="json"),
             "home": settings.home.model_dump(mode="json"),
         },
@@ -75,15 +98,29 @@ def _evaluate(options: argparse.Namespace) -> int:
     return 0
 
 
-def _maker(
+def _tables(
+    searches: Sequence[Case], homes: Sequence[Case], settings: RankingSettings, least: int
+) -> dict[str, list[Tried]]:
+    """Return what is chosen between: the blends, over all and by intent, and the strengths of diversity."""
+    tables = {"search": blends(searches, settings.search)}
+    for intent, cases in sorted(by_intent(searches).items()):
+        if len(cases) >= least:
+            tables[f"search, {intent}"] = blends(cases, settings.search)
+    tables["search, diversity"] = diversities(searches, settings.search)
+    tables["home, diversity"] = diversities(homes, settings.home)
+    return tables
+
+
+def _opened(
     options: argparse.Namespace, store: ModelStore, shop: DemoShop, requests: Sequence[Request]
-) -> CaseMaker:
+) -> tuple[Upstream, dict[str, RankingModel]]:
     inference = InferenceSettings(models=options.models, threads=options.threads)
     retriever = TextModel.open(store, RETRIEVER, inference)
     intent = IntentModel.open(store, inference)
     asked = [shop.query[each] for each in sorted({request.query_id for request in requests})]
     upstream = read_upstream(shop, asked, retriever, intent, EmbeddingCache(options.cache, retriever))
-    return CaseMaker(shop, upstream, RankingModel.open(store, inference))
+    names = (RANKER, *BASELINES)
+    return upstream, {name: RankingModel.open(store, inference, name=name) for name in names}
 
 
 def _sample(shop: DemoShop, split: str, most: int, *, of_queries: bool) -> list[Request]:
@@ -131,8 +168,9 @@ def _write(path: Path, figures: Mapping[str, float], settings: Mapping[str, obje
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m training.evaluate.ranking",
-        description="Weigh the objectives of the order against each other, and diversity against both, by "
-        "the demo shop's hidden truth. Choose on validation; test tells what the choice is worth.",
+        description="Measure the ranker's probabilities, its order beside the baselines and what it makes of "
+        "biased clicks; weigh the objectives against each other, and diversity against both: all by the demo "
+        "shop's hidden truth. Choose on validation; test tells what the choice is worth.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.add_argument("--shop", type=Path, default=Path("data/demo_shop"), help="the generated demo shop")
@@ -144,6 +182,11 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--least", type=int, default=30, help="fewest requests of an intent for a table")
     parser.add_argument("--threads", type=int, default=2, help="threads of one inference")
     parser.add_argument("--cache", type=Path, default=Path("state/eval-cache"), help="folder of embeddings")
+    parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of TensorBoard logs")
+    parser.add_argument(
+        "--bias-requests", type=int, default=2000, help="requests to learn from for the position bias"
+    )
+    parser.add_argument("--without-bias", action="store_true", help="leave out the three trainings for it")
     parser.add_argument("--out", type=Path, default=Path("results/eval-ranking.json"), help="the figures")
     return parser.parse_args(argv)
 

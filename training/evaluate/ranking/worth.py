@@ -1,7 +1,7 @@
 """What an order of the candidates is worth, and the orders between which one must choose."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,12 +25,14 @@ Order = Callable[[Case], Ints]
 class Worth:
     """Means over requests, of the first ten.
 
-    nDCG by the true grades, and by the true probability of a click (`appeal_ndcg`); expected clicks and
-    purchases of a shopper who sees position k as often as the demo shop's; different categories and brands.
+    nDCG by the true grades, by the true probability of a click on what is seen (`appeal_ndcg`), and by that
+    of a purchase of it (`purchase_ndcg`); expected clicks and purchases of a shopper who sees position k as
+    often as the demo shop's; different categories and brands.
     """
 
     ndcg: float
     appeal_ndcg: float
+    purchase_ndcg: float
     clicks: float
     purchases: float
     categories: float
@@ -62,6 +64,11 @@ def weighed_order(weights: Weights, arrangement: Arrangement = Arrangement()) ->
     return lambda case: _settled(case, weights, arrangement)
 
 
+def other_order(order: Order, name: str) -> Order:
+    """The same order by what another model predicts."""
+    return lambda case: order(replace(case, predictions=case.others[name]))
+
+
 def pareto(values: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Return which rows of float64 [n, objectives] no other row is at least as good as in everything."""
     at_least = np.all(values[None] >= values[:, None], axis=2)
@@ -90,6 +97,7 @@ def _values(case: Case, shown: Ints) -> tuple[float, ...]:
     return (
         _ndcg(truth.grades, shown),
         _ndcg(truth.clicks, shown),
+        _ndcg(truth.clicks * truth.purchases, shown),
         float(clicks.sum()),
         float((clicks * truth.purchases[shown]).sum()),
         float(np.unique(case.products.categories.rows[shown]).size),
