@@ -101,4 +101,5 @@ def _walk(random: np.random.Generator) -> list[str]:
 
 def _encode(name: str, texts: Sequence[str]) -> NDArray[np.float32]:
     kinds = np.array([int(text.split()[1]) for text in texts])
-    return np.eye(KINDS, dtype=np.float32)[kinds]
+    embeddings: NDArray[np.float32] = np.eye(KINDS, dtype=np.float32)[kinds]
+    return embeddings
