@@ -55,7 +55,7 @@ def _train(options: argparse.Namespace) -> None:
         print(f"ranker {current.manifest.version} is up to date")
         return
     shop = load(options.shop)
-    splits = _rows(shop, recipe, settings)
+    splits = readread_rows(shop, recipe, settings)
     learner, outcome = fit(
         splits["train"],
         splits["validation"],
@@ -96,7 +96,7 @@ def _publish_baselines(publication: Publication, splits: Mapping[str, Rows], see
     publication.lambdamart(booster, ndcg(test, np.asarray(booster.predict(test.features))))
 
 
-def _rows(shop: DemoShop, recipe: Recipe, settings: InferenceSettings) -> dict[str, Rows]:
+def read_rows(shop: DemoShop, recipe: Recipe, settings: InferenceSettings) -> dict[str, Rows]:
     """Build the rows of each split; users of one split are in no other."""
     sample = _sample(shop.log, recipe)
     asked = sorted({request.query_id for request in sample})
