@@ -55,7 +55,7 @@ def _train(options: argparse.Namespace) -> None:
         print(f"ranker {current.manifest.version} is up to date")
         return
     shop = load(options.shop)
-    splits = readread_rows(shop, recipe, settings)
+    splits = read_rows(shop, recipe, settings)
     learner, outcome = fit(
         splits["train"],
         splits["validation"],
