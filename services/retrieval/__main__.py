@@ -7,6 +7,7 @@ from functools import partial
 
 from aisle.retrieval.v1.generations_pb2_grpc import add_GenerationServiceServicer_to_server
 from aisle.retrieval.v1.retrieval_pb2_grpc import add_RetrievalServiceServicer_to_server
+from runtime import heap
 from runtime.inference.store import ModelStore
 from runtime.serving.server import Endpoint, main
 from runtime.settings import load
@@ -54,4 +55,5 @@ async def _serving(settings: RetrievalSettings) -> AsyncIterator[Sequence[Endpoi
 
 if __name__ == "__main__":
     settings = load(RetrievalSettings)
+    heap.share_arenas()
     main("retrieval", settings, partial(_serving, settings))

@@ -21,6 +21,7 @@ from services.retrieval.positions import Positions
 logger = get_logger(__name__)
 
 _MOST_RECENT = 4_096  # embeddings outside of the graph, scored one by one: about .3 ms
+_LEAST_RECENT = 512  # so many that came during a build are worth another right after it
 _MOST_GONE_SHARE = 0.2  # of the graph's embeddings, before it is built anew without them
 _COPIED_AT_ONCE = 512  # rows: writers wait a fifth of a millisecond
 _NICENESS = 10
@@ -70,11 +71,11 @@ class GraphBuilder:
         self._stop.set()
         self.join()
 
-    def _due(self, positions: Positions) -> bool:
+    def _due(self, positions: Positions, most_recent: int = _MOST_RECENT) -> bool:
         if not positions.ready:
             return len(positions) - self._tried_at >= (_MOST_RECENT if self._tried_at else 1)
         recent = len(positions) - max(positions.covered, self._tried_at)
-        return recent > _MOST_RECENT
+        return recent > most_recent
 
     def _run(self, positions: Positions) -> None:
         with suppress(OSError):  # a system may forbid it; building is only ruder then
@@ -104,7 +105,7 @@ class GraphBuilder:
         with self._lock.write():
             positions.install(made, np.concatenate(taken), end)
             self._tried_at = 0
-            again = self._due(positions)
+            again = self._due(positions, _LEAST_RECENT)
         logger.info("graph_built", embeddings=len(made), anew=anew)
         return again
 

@@ -75,6 +75,8 @@ class LiteEngine:
     def open(self) -> MilvusClient:
         """Return a client of the folder."""
         _quieten()
+        # Arrow's own allocator keeps what reading took: 300 MB of 100,000 products more than the C library's.
+        pyarrow.set_memory_pool(pyarrow.system_memory_pool())
         self.path.parent.mkdir(parents=True, exist_ok=True)
         return MilvusClient(str(self.path))
 

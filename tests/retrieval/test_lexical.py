@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.retrieval import gains
 from services.retrieval.lexical import LexicalIndex
 
 _TERMS = st.lists(st.sampled_from("abcdefg"), min_size=0, max_size=12)
@@ -60,6 +61,22 @@ def test_replaced_and_moved_documents_score_as_if_put_anew(
     held[0] = moved
     expected = _plain_bm25(held, query, len(documents))
     np.testing.assert_allclose(index.scores(query, len(documents)), expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("room", [0, 300, 64 << 20])
+def test_what_is_kept_between_queries_changes_no_score(monkeypatch: pytest.MonkeyPatch, room: int) -> None:
+    monkeypatch.setattr(gains, "_MOST_KEPT_BYTES", room)
+    random = np.random.default_rng(1)
+    documents = {row: random.choice(list("aaaabbcdefg"), 6).tolist() for row in range(40)}
+    index = LexicalIndex()
+    for row, terms in documents.items():
+        index.put(row, terms)
+    for query in random.choice(list("abcdefg"), (30, 3)).tolist():
+        expected = _plain_bm25(documents, query, 40)
+        np.testing.assert_allclose(index.scores(query, 40), expected, rtol=1e-4, atol=1e-5)
+        rows, scores = index.whole(query)
+        assert set(rows.tolist()) == {row for row, terms in documents.items() if set(query) <= set(terms)}
+        np.testing.assert_allclose(scores, np.array(expected)[rows], rtol=1e-4)
 
 
 def test_rare_term_weighs_more_than_a_common_one() -> None:

@@ -1,16 +1,23 @@
 """Synonyms and past queries from files."""
 
+import re
 from pathlib import Path
 
+import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from runtime.settings import StartupError, load
 from services.retrieval.analyser import analyse, fold
 from services.retrieval.index import CatalogIndex
+from services.retrieval.lexical import LexicalIndex
 from services.retrieval.settings import RetrievalSettings
+from services.retrieval.words.matching import word_scores
 from services.retrieval.words.past_queries import read_past_queries
 from services.retrieval.words.query_words import QueryWords
-from services.retrieval.words.synonyms import SHIPPED, Synonyms
+from services.retrieval.words.synonyms import SHIPPED, Group, Synonyms
 from tests.retrieval.builders import DIMENSION, product, unit_rows
 
 FILE = """
@@ -30,6 +37,55 @@ def _written(folder: Path, text: str) -> Path:
     path = folder / "words.txt"
     path.write_text(text, encoding="utf-8")
     return path
+
+
+_WORDS = ["sofa", "couch", "沙发", "tee", "t-shirt", "T恤", "running shoes", "跑步鞋", "running", "red", "x9"]
+_TEXTS = st.lists(st.sampled_from(_WORDS), max_size=5).map(" ".join)
+
+
+def _heard_by_pattern(groups: dict[str, list[str]], query: str) -> list[str]:
+    """The phrases of a folded text by one pattern of all of them, the longest first."""
+    patterns = []
+    for phrase in sorted(groups, key=lambda phrase: (-len(phrase), phrase)):
+        begins = r"(?<![0-9a-z])" if phrase[0].isascii() else ""
+        patterns.append(begins + re.escape(phrase) + (r"(?![0-9a-z])" if phrase[-1].isascii() else ""))
+    return list(dict.fromkeys(re.findall("|".join(patterns), query)))
+
+
+@settings(deadline=None)
+@given(st.lists(st.sampled_from(["tee", "tees", "ee", "t恤", "恤", "x", " ", "-", "9", "tee x"]), max_size=9))
+def test_phrases_are_heard_as_one_pattern_of_all_would_find_them(parts: list[str]) -> None:
+    groups = {"tee": ["t恤"], "tee x": ["t恤"], "ee": ["x9"], "t恤": ["tee"], "恤": ["tee"], "x": ["tee"]}
+    synonyms = Synonyms([Group((written,), tuple(meant)) for written, meant in groups.items()])
+    query = " ".join("".join(parts).split())
+    expected = [tuple(dict.fromkeys(analyse(each))) for each in _heard_by_pattern(groups, query)]
+    assert [heard.terms for heard in synonyms.heard(query)] == expected
+
+
+def _plain_scores(query: str, lexical: LexicalIndex, synonyms: Synonyms, rows: int) -> NDArray[np.float32]:
+    """The scores with every synonym's own of all rows."""
+    scores = lexical.scores(analyse(query), rows)
+    for heard in synonyms.heard(query):
+        best, own = np.zeros_like(scores), lexical.scores(heard.terms, rows)
+        for terms in heard.others:
+            whole = lexical.together(terms)
+            best[whole] = np.maximum(best[whole], lexical.scores(terms, rows)[whole])
+        more = np.maximum(0.8 * np.minimum(best, own.max(initial=0) or np.inf) - own, 0)
+        scores += np.where(best > 0, more, 0)
+    return scores
+
+
+@settings(deadline=None)
+@given(st.lists(_TEXTS, min_size=1, max_size=12), _TEXTS)
+def test_scores_are_those_of_a_plain_reading(documents: list[str], query: str) -> None:
+    groups = [Group(each, each) for each in [("sofa", "couch", "沙发"), ("running shoes", "跑步鞋")]]
+    synonyms, lexical = Synonyms([*groups, Group(("tee",), ("t-shirt", "T恤"))]), LexicalIndex()
+    for row, text in enumerate(documents):
+        lexical.put(row, analyse(text))
+    for _ in range(2):  # the second time from what is kept
+        scores = word_scores(query, lexical, synonyms, len(documents))
+        expected = _plain_scores(query, lexical, synonyms, len(documents))
+        np.testing.assert_allclose(scores, expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -113,7 +113,7 @@ class FoundRows:
 
 def unsearched(product: Product) -> Change:
     """Return what putting a product changes whose words Milvus searches."""
-    return Change(product, product.SerializeToString(), None, None, renamed=False)
+    return Change(product, product.SerializeToString(), None, None, None, renamed=False)
 
 
 def best_of(rows: Mask, fused: Scores, limit: int) -> Rows:

@@ -29,11 +29,23 @@ _LAST = "\U0010ffff"
 
 @dataclass(frozen=True)
 class Completion:
-    """A phrase by its number, and which parts of its folded text were typed: [start, end) of each."""
+    """A phrase by its number, and what was typed: the words that it holds, or what it begins with."""
 
     phrase: int
-    spans: tuple[tuple[int, int], ...]
     score: float
+    words: Sequence[str] = ()
+    begins: str = ""
+
+    def spans(self, text: str) -> tuple[tuple[int, int], ...]:
+        """Return which parts of the phrase's folded `text` were typed: [start, end) of each."""
+        if self.begins:
+            return ((0, len(self.begins)),)
+        spans = list[tuple[int, int]]()
+        for word in self.words:
+            at = _word_start(text, word, spans)
+            if at >= 0:
+                spans.append((at, at + len(word)))
+        return _joined(spans)
 
 
 class Completer:
@@ -74,22 +86,16 @@ class Completer:
             return []
         runs = _HAN_RUN.findall(typed)
         slices = [self._slice(word) for word in words]
-        completions = [self._completion(row, words) for row in self._best(_common(slices), allowed, runs)]
+        score = self._scores.item
+        best_rows = self._best(_common(slices), allowed, runs)
+        completions = [Completion(row, score(row), words) for row in best_rows]
         if not completions and not all(ranks.size for ranks in slices):
             found = self._best(self._nearly(words, slices), allowed, runs)
-            completions = [Completion(row, (), float(self._scores[row])) for row in found]
+            completions = [Completion(row, score(row)) for row in found]
         begun = self._best(self._beginning(typed), allowed, runs)
-        completions += [Completion(row, ((0, len(typed)),), self._scores[row] + _BEGINS) for row in begun]
+        completions += [Completion(row, score(row) + _BEGINS, begins=typed) for row in begun]
         best = {each.phrase: each for each in sorted(completions, key=lambda each: each.score)}
         return sorted(best.values(), key=lambda each: -each.score)
-
-    def _completion(self, row: int, words: list[str]) -> Completion:
-        text, spans = self._folded[row], list[tuple[int, int]]()
-        for word in words:
-            at = _word_start(text, word, spans)
-            if at >= 0:
-                spans.append((at, at + len(word)))
-        return Completion(row, _joined(spans), float(self._scores[row]))
 
     def _beginning(self, typed: str) -> Ranks:
         first, last = bisect_left(self._folded, typed), bisect_left(self._folded, typed + _LAST)

@@ -31,6 +31,7 @@ class PackedTexts(Sequence[str]):
         """Return one text, or those of a slice."""
         if isinstance(place, slice):
             return [self[each] for each in range(*place.indices(len(self)))]
-        if not 0 <= place < len(self):
+        if place < 0:
             raise IndexError(place)
-        return self._packed[self._ends[place] : self._ends[place + 1]].decode()
+        ends = self._ends  # which itself raises IndexError beyond its own end
+        return self._packed[ends[place] : ends[place + 1]].decode()

@@ -74,7 +74,7 @@ class PhraseTable:
     def get(self, key: Key) -> Counted | None:
         """Return a phrase that any product holds now, by folded text and kind; None when none does."""
         columns = self._columns
-        slot = columns.slots_of([_hashed(key)])[0]
+        slot = columns.slot_of(_hashed(key))
         return columns.counted(slot) if slot != _NOWHERE and columns.products[slot] else None
 
     def offered(self, least: int) -> Offered:
@@ -135,10 +135,18 @@ class _Columns:
     def __len__(self) -> int:
         return len(self.hashes)
 
+    def slot_of(self, hashed: int) -> int:
+        """Return the slot of a phrase, −1 when there is none; beside a change too."""
+        slot = self.fresh.get(hashed)  # before the sorted ones: what is sorted in leaves it afterwards
+        if slot is not None:
+            return slot
+        known, slots = self._sorted
+        place = int(known.searchsorted(np.uint64(hashed)))
+        return int(slots[place]) if place < known.size and known[place] == hashed else _NOWHERE
+
     def slots_of(self, hashes: Sequence[int]) -> list[int]:
         """Return the slot of each phrase, −1 for those there are not."""
-        fresh = self.fresh  # before the sorted ones: what is sorted in leaves it afterwards
-        known, slots = self._sorted
+        fresh, (known, slots) = self.fresh, self._sorted
         if not known.size:
             return [fresh.get(each, _NOWHERE) for each in hashes]
         wanted = np.array(hashes, np.uint64)

@@ -190,7 +190,7 @@ def _scores(offered: Offered) -> Scores:
 def _suggestion(counted: Counted, text: str, completion: Completion) -> Suggestion:
     phrase = counted.phrase
     # Folding may change the length of a text; then nobody can say where in the original the typed part is.
-    spans = completion.spans if len(text) == len(phrase.text) else ()
+    spans = completion.spans(text) if len(text) == len(phrase.text) else ()
     return Suggestion(
         text=phrase.text,
         kind=phrase.kind,
