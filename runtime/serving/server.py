@@ -24,7 +24,7 @@ from runtime.settings import ProcessSettings, StartupError
 logger = logs.get_logger(__name__)
 
 _MAX_MESSAGE_BYTES = 16 * 1024 * 1024
-# A thread that computes in Python holds the others up for so long; with the default, 5 ms, for a whole search.
+# A thread that computes in Python holds the others up for so long; the default, 5 ms, is a whole search.
 _SWITCH_SECONDS = 0.0005
 
 
