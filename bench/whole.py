@@ -22,7 +22,7 @@ from bench.measure import Measured, Stop, Target, measure
 from bench.mixes import Mix
 from bench.scrape import snapshot
 from bench.serving import NotServed, Served, served
-from bench.session import Findings, load_of, target
+from bench.session import Findings, about, load_of, target
 
 _SETTLED_SECONDS = 600.0
 _POLL_SECONDS = 0.5
@@ -48,15 +48,16 @@ _KINDS = (
 
 @dataclass
 class Whole:
-    """What was found of all mixes, and the mixes themselves."""
+    """What was found of all mixes, the mixes themselves, and where: as a running stack tells it."""
 
+    facts: dict[str, Any]
     found: Findings = field(default_factory=Findings)
     mixes: list[Mix] = field(default_factory=list)
 
 
 async def search(options: argparse.Namespace, stop: Stop) -> Whole:
     """Serve --state once for each mix and measure it; raises NotServed and as `bench.session.target` does."""
-    whole = Whole()
+    whole = Whole(about(options))
     for kind in _KINDS:
         if stop() or kind.name not in options.mixes:
             continue
@@ -72,6 +73,7 @@ async def _measure(options: argparse.Namespace, kind: _Kind, there: Served, whol
     options.draw, options.retrieval_metrics = kind.draw, there.metrics["retrieval"]
     found, settings = whole.found, load_of(options)
     async with target(options, there.addresses["gateway"], options.queries, there.metrics) as of:
+        whole.facts = about(options)
         whole.mixes.append(of.mix)
         found.figures[f"{kind.name}/settled_seconds"] = round(await _settled(of, stop), 2)
         top = await saturation.find(of, settings, stop, options.probe)
