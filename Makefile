@@ -98,7 +98,7 @@ $(MODELS)/.trained-sequence: $(SHOP)/products.jsonl $(wildcard training/*.py tra
 
 # Prices of the demo shop are in yuan; a query may name dollars.
 ifeq ($(CATALOG),demo)
-demo serve bench eval: export AISLE_RATES := training/demo_shop/rates.json
+demo serve bench bench-search eval: export AISLE_RATES := training/demo_shop/rates.json
 endif
 
 # What a query costs is measured with the model's pass, however often the query comes, and with no reviews judged.
@@ -106,7 +106,7 @@ bench bench-gate: export AISLE_REMEMBERED_QUERIES := 0
 bench bench-gate: export AISLE_REVIEW_BATCH := 0
 
 # An index whose embeddings are of an older model is computed anew here; a deployment builds beside the old one.
-demo serve bench: export AISLE_REEMBED := true
+demo serve bench bench-search: export AISLE_REEMBED := true
 
 demo: models ## search, recommend and give feedback through a gateway on loopback (CATALOG=path REVIEWS=path)
 	$(PY) -m deploy.local run --state $(STATE) --models $(MODELS) --catalog $(CATALOG_PATH) $(if $(REVIEWS),--reviews $(REVIEWS)) -- \

@@ -47,8 +47,7 @@ async def _measure(options: argparse.Namespace) -> int:
     if options.command == "search":
         with stoppable() as stop:
             measured = await whole.search(options, stop)
-        facts = about(options)
-        return close(options, measured.found, facts, measured.mixes, stop)
+        return close(options, measured.found, measured.facts, measured.mixes, stop)
     with stoppable() as stop:
         facts = about(options)
         found, mixes = await comparison.compare(options, stop)

@@ -117,8 +117,7 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     rates.add_argument(
         "--auto",
         action="store_true",
-        help="find saturation with a short closed loop, then measure 25 %%, 50 %% and 80 %% of it; "
-        "what happens without --rates",
+        help="find saturation, then measure 25 %%, 50 %% and 80 %% of it; what happens without --rates",
     )
     parser.add_argument("--overload", action="store_true", help="also measure twice saturation")
 

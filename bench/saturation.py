@@ -37,7 +37,7 @@ async def find(target: Target, settings: Load, stop: Stop, seconds: float = _PRO
     Raises ValueError when not even the least rate is answered, and grpc.aio.AioRpcError when one call alone
     is not.
     """
-    probing = replace(settings, duration=seconds, warmup=_WARM_UP_SECONDS, recording=None)
+    probing = replace(settings, duration=seconds, warmup=min(_WARM_UP_SECONDS, seconds / 2), recording=None)
     measured: list[Measured] = []
 
     async def probe(rate: float) -> bool:

@@ -5,20 +5,28 @@ where queries come by Zipf's law and the caches are on that are on by default.
 """
 
 import argparse
+import asyncio
 import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+import grpc
+
+from aisle.gateway.v1.gateway_pb2 import SuggestRequest
 from bench import saturation
 from bench.curve import OVERLOAD, overload_sentence
 from bench.measure import Measured, Stop, Target, measure
 from bench.mixes import Mix
 from bench.scrape import snapshot
-from bench.serving import Served, served
-from bench.session import Findings, load_of, target
+from bench.serving import NotServed, Served, served
+from bench.session import Findings, about, load_of, target
 
+_SETTLED_SECONDS = 600.0
+_POLL_SECONDS = 0.5
+_NOT_YET = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
 _NO_CACHES = {"AISLE_REMEMBERED_QUERIES": "0"}
 
 
@@ -40,15 +48,16 @@ _KINDS = (
 
 @dataclass
 class Whole:
-    """What was found of all mixes, and the mixes themselves."""
+    """What was found of all mixes, the mixes themselves, and where: as a running stack tells it."""
 
+    facts: dict[str, Any]
     found: Findings = field(default_factory=Findings)
     mixes: list[Mix] = field(default_factory=list)
 
 
 async def search(options: argparse.Namespace, stop: Stop) -> Whole:
     """Serve --state once for each mix and measure it; raises NotServed and as `bench.session.target` does."""
-    whole = Whole()
+    whole = Whole(about(options))
     for kind in _KINDS:
         if stop() or kind.name not in options.mixes:
             continue
@@ -64,7 +73,9 @@ async def _measure(options: argparse.Namespace, kind: _Kind, there: Served, whol
     options.draw, options.retrieval_metrics = kind.draw, there.metrics["retrieval"]
     found, settings = whole.found, load_of(options)
     async with target(options, there.addresses["gateway"], options.queries, there.metrics) as of:
+        whole.facts = about(options)
         whole.mixes.append(of.mix)
+        found.figures[f"{kind.name}/settled_seconds"] = round(await _settled(of, stop), 2)
         top = await saturation.find(of, settings, stop, options.probe)
         found.figures |= {
             f"{kind.name}/saturation_qps": round(top.rate, 3),
@@ -80,6 +91,27 @@ async def _measure(options: argparse.Namespace, kind: _Kind, there: Served, whol
             found.measured.append(measured)
             _note(found, f"{kind.name}/{share}", measured, top.peak, generator)
         found.figures |= await _memory(kind.name, of)
+
+
+async def _settled(of: Target, stop: Stop) -> float:
+    """Wait until a stack computes nothing by itself any more, and return for how long it did.
+
+    Retrieval indexes the phrases of a large catalogue in the first minutes, and suggests nothing until then.
+    Raises NotServed when that takes longer than ten.
+    """
+    stub: Any = of.stubs[0]
+    start = time.perf_counter()
+    while not stop() and time.perf_counter() - start < _SETTLED_SECONDS:
+        try:
+            await stub.Suggest(SuggestRequest(prefix="a"), timeout=5)
+        except grpc.aio.AioRpcError as error:
+            if error.code() in _NOT_YET:
+                await asyncio.sleep(_POLL_SECONDS)
+                continue
+        return time.perf_counter() - start
+    if stop():
+        return time.perf_counter() - start
+    raise NotServed(f"the gateway at {of.gateway} suggests nothing after {_SETTLED_SECONDS:g} s; see its log")
 
 
 def _note(found: Findings, name: str, measured: Measured, peak: float, generator_ms: float) -> None:

@@ -17,7 +17,7 @@ class GatewaySettings(ServerSettings):
     metrics_port: int = Field(9100, ge=0, le=65535, description="port of /metrics; 0 takes a free one")
     # A call that a service behind the gateway refuses costs the answer a stage: the gateway refuses first.
     min_concurrent_rpcs: int = Field(
-        8, ge=1, description="calls of a method served at once however slow they become"
+        4, ge=1, description="calls of a method served at once however slow they become"
     )
     intent_target: str = Field("127.0.0.1:50051", min_length=1, description="address of the intent service")
     retrieval_target: str = Field(

@@ -10,6 +10,9 @@ from typing import Generic, TypeVar
 
 Value = TypeVar("Value")
 
+# What is made of people's queries is kept no longer than it may be of use.
+OF_QUERIES_SECONDS = 3600.0
+
 
 @dataclass(frozen=True)
 class _Held(Generic[Value]):

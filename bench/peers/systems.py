@@ -51,6 +51,8 @@ def _ours(launch: Launch) -> list[str]:
     flags = ["--host", "127.0.0.1", "--port", str(launch.port), "--metrics-port", metrics]
     # Every query is read by the model: the peers remember none.
     flags += ["--provider", "cpu", "--remembered-queries", "0"]
+    # Nor do they refuse any, however many wait.
+    flags += ["--min-concurrent-rpcs", "256"]
     return ["-m", "services.intent", *flags, "--models", str(launch.models)]
 
 

@@ -13,18 +13,21 @@ _HISTORY = 10  # products
 _MOST_TYPED = 6  # characters
 
 
-# By name: a filter and the facets that are counted.
-WISHES: Mapping[str, tuple[str, Sequence[str]]] = {
-    "filter-broad": ("price < 100", ()),
-    "filter-narrow": ("attributes.color = black AND price < 100", ()),
-    "facets": ("", ("brand", "category", "attributes.color", "price")),
-    "filter+facets": ("attributes.color = black", ("brand", "category.1", "attributes.color")),
+# By name: a filter, the facets that are counted, and whether counts may be bounds.
+WISHES: Mapping[str, tuple[str, Sequence[str], bool]] = {
+    "filter-broad": ("price < 100", (), False),
+    "filter-broad-bounded": ("price < 100", (), True),
+    "filter-narrow": ("attributes.color = black AND price < 100", (), False),
+    "facets": ("", ("brand", "category", "attributes.color", "price"), False),
+    "filter+facets": ("attributes.color = black", ("brand", "category.1", "attributes.color"), False),
 }
 
 
-def narrowed(index: CatalogIndex, searched: SearchSet, condition: str, facets: Sequence[str]) -> Find:
+def narrowed(
+    index: CatalogIndex, searched: SearchSet, condition: str, facets: Sequence[str], bounded: bool
+) -> Find:
     """A place for each of the 200 candidates that meet the filter `condition`; the facets are counted."""
-    wish = Selection(filter=parse(condition), facets=facets)
+    wish = Selection(filter=parse(condition), facets=facets, bounded_counts=bounded)
 
     def find(query: int) -> Sequence[int]:
         found = index.search(searched.texts[query], searched.queries[query], LIMIT, wish=wish)

@@ -30,8 +30,8 @@ class Gradient2:
 
     Two things are added. A window in which calls were refused does not count for the long-term latency: under
     an overload that lasts, the original takes the queue it made itself for normal, and its limit grows on.
-    And where calls were answered in part for want of time, the limit falls by their share, whatever latency
-    says: leaving out a stage is what keeps it low.
+    And where calls were answered in part for want of time, the limit falls by their share at once, whatever
+    latency says: leaving out a stage is what keeps it low.
     """
 
     def __init__(self, least: int, most: int) -> None:
@@ -58,10 +58,11 @@ class Gradient2:
         if inflight < self._limit / 2:
             return  # the callers ask for less: latency says nothing of the limit
         gradient = max(_MOST_CUT, min(1.0, _TOLERANCE * self._long_seconds / max(seconds, 1e-9)))
-        wanted = self._limit * gradient + _ALLOWANCE
         if strained > _STRAINED_SHARE:
-            wanted = self._limit * min(gradient, max(_MOST_CUT, 1 - strained))
-        limit = (1 - _SMOOTHING) * self._limit + _SMOOTHING * wanted
+            limit = self._limit * min(gradient, max(_MOST_CUT, 1 - strained))
+        else:
+            wanted = self._limit * gradient + _ALLOWANCE
+            limit = (1 - _SMOOTHING) * self._limit + _SMOOTHING * wanted
         self._limit = max(self._least, min(self._most, limit))
 
     def _learn(self, seconds: float) -> None:

@@ -25,6 +25,8 @@ from runtime.threads import Threads
 logger = logs.get_logger(__name__)
 
 _MAX_MESSAGE_BYTES = 16 * 1024 * 1024
+# A thread that computes in Python holds the others up for so long; the default, 5 ms, is a whole search.
+_SWITCH_SECONDS = 0.0005
 
 
 class ServerSettings(ProcessSettings):
@@ -83,6 +85,7 @@ def main(process: str, settings: ServerSettings, build: Build) -> NoReturn:
 
 
 async def _serve(settings: ServerSettings, build: Build) -> None:
+    sys.setswitchinterval(_SWITCH_SECONDS)
     stop = _stop_event()
     asyncio.get_running_loop().set_default_executor(Threads(thread_name_prefix="beside"))
     logger.info("starting", settings=settings.shown())

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from aisle.intent.v1 import intent_pb2 as messages
 from aisle.intent.v1.intent_pb2 import Understanding
-from runtime.memory import Memory
+from runtime.memory import OF_QUERIES_SECONDS, Memory
 from runtime.observability.metrics import SHORTCUTS
 from runtime.observability.stages import StageClock
 from services.intent.context import carry_over, find_context
@@ -13,8 +13,6 @@ from services.intent.decoding import Decoder
 from services.intent.glance import at_a_glance
 from services.intent.lexicon import Lexicon
 from services.intent.model import IntentModel
-
-_REMEMBERED_SECONDS = 3600.0  # what people typed is kept no longer than it may be of use
 
 REPEATED = messages.SHORTCUT_REPEATED
 
@@ -44,7 +42,7 @@ class Reader:
         self._model = model
         self._decoder = Decoder(model.labels)
         self._lexicon = Lexicon(model.labels.lexicon)
-        self._memory: Memory[Understanding] = Memory(remembered, _REMEMBERED_SECONDS)
+        self._memory: Memory[Understanding] = Memory(remembered, OF_QUERIES_SECONDS)
 
     async def read(self, query: str, recent: Sequence[str], clock: StageClock) -> Reading:
         """Return the reading of a query; `recent` are the session's queries before it, newest first.

@@ -9,7 +9,7 @@ from aisle.catalog.v1.product_pb2 import Product
 from aisle.catalog.v1.serving_pb2 import ModelVersion
 from runtime.inference.encoder import TextModel, TextResult
 from runtime.inference.manifest import Manifest
-from runtime.memory import Memory
+from runtime.memory import OF_QUERIES_SECONDS, Memory
 from runtime.settings import StartupError
 from services.retrieval.text import passage
 
@@ -18,7 +18,6 @@ Embeddings = NDArray[np.float32]
 _OUTPUT = "embedding"
 # A search that is asked again within a request, with a filter, is embedded once, whatever is remembered.
 _LATEST_QUERIES = 16
-_REMEMBERED_SECONDS = 3600.0  # what people typed is kept no longer than it may be of use
 _TOKENIZED_AT_ONCE = 16  # the event loop waits while texts are cut into tokens
 
 
@@ -36,7 +35,7 @@ class Encoder:
 
     def __init__(self, model: TextModel, remembered: int = 0) -> None:
         self._model = model
-        self._queries: Memory[Embeddings] = Memory(max(remembered, _LATEST_QUERIES), _REMEMBERED_SECONDS)
+        self._queries: Memory[Embeddings] = Memory(max(remembered, _LATEST_QUERIES), OF_QUERIES_SECONDS)
         self.space: str = model.manifest.embedding_space
         self.dimension: int = model.manifest.dimension
 

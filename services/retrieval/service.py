@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from aisle.catalog.v1.serving_pb2 import Degradation, ModelVersion, Stage
 from aisle.retrieval.v1 import retrieval_pb2 as messages
 from aisle.retrieval.v1.retrieval_pb2_grpc import RetrievalServiceServicer
-from runtime.memory import Memory
+from runtime.memory import OF_QUERIES_SECONDS, Memory
 from runtime.observability.logs import get_logger
 from runtime.observability.metrics import DEGRADED
 from runtime.observability.stages import StageClock
@@ -49,7 +49,7 @@ class RetrievalServicer(RetrievalServiceServicer):
         self._lifecycle = lifecycle
         self._dense_budget_seconds = dense_budget_seconds
         self._remembered = remembered
-        self._answers: Memory[messages.RetrieveResponse] = Memory(remembered)
+        self._answers: Memory[messages.RetrieveResponse] = Memory(remembered, OF_QUERIES_SECONDS)
         self._answered_by = catalog.serving
 
     async def Retrieve(self, request: messages.RetrieveRequest, context: Any) -> messages.RetrieveResponse:
@@ -59,7 +59,8 @@ class RetrievalServicer(RetrievalServiceServicer):
         if not request.query or serving.index.state is None:
             return await self._retrieved(serving, request, wish)
         if serving is not self._answered_by:
-            self._answered_by, self._answers = serving, Memory(self._remembered)
+            self._answered_by = serving
+            self._answers = Memory(self._remembered, OF_QUERIES_SECONDS)
         key = serving.index.state, request.SerializeToString(deterministic=True)
         try:
             answer, repeated = await self._answers.get(key, partial(self._whole, serving, request, wish))

@@ -157,6 +157,25 @@ def test_counts_over_too_many_products_tell_their_bounds(
     assert not total.exact
 
 
+@pytest.mark.parametrize(("text", "exactly"), [("price < 2500", False), ("price < 40", True)])
+def test_bounded_counts_find_the_same_and_look_at_less(
+    small: CatalogIndex, large: CatalogIndex, monkeypatch: pytest.MonkeyPatch, text: str, exactly: bool
+) -> None:
+    monkeypatch.setattr(vectors, "_SCANNED_ROWS", 1_000)
+    query, words = unit_rows(1, seed=13)[0], "teal lamp"
+    wish = Selection(filter=parse(text), bounded_counts=True)
+    exact = small.search(words, query, 50, wish=Selection(filter=parse(text)))
+    found = large.search(words, query, 50, wish=wish)
+    total = found.selected.total
+    assert total.lower <= exact.selected.total.value <= total.upper
+    assert total.exact is exactly
+    ours, theirs = _scores(found), _scores(exact)
+    assert len(ours) == len(theirs)
+    assert len(ours.keys() & theirs.keys()) >= 0.96 * len(theirs)
+    counted = Selection(filter=parse(text), bounded_counts=True, facets=("rating",))
+    assert large.search(words, query, 50, wish=counted).selected.total.exact
+
+
 def test_words_matched_before_a_price_change_are_still_good(large: CatalogIndex) -> None:
     matched, cheaper = large.match_words("teal lamp"), _products()[11]
     cheaper.price.amount = 0.5
