@@ -15,6 +15,13 @@ FIXED = (0.2, 0.5)
 UNTRAINED_WEIGHTS = (0.1, 0.2)
 FEEDBACK_WEIGHTS = (0.0, 0.3, 0.5, 0.7, 1.0)
 LEXICAL_TIMES = (0.5, 1.0, 1.5)
+_DISAGREEING = replace(SERVED, agreement=0.0)
+# What is served without one of its rules: weights, and whether exclusions are read.
+LESS = {
+    "no exclusions": (SERVED, False),
+    "no agreement": (_DISAGREEING, True),
+    "neither": (_DISAGREEING, False),
+}
 By = Mapping[str, Sequence[Ranking]]
 Differences = dict[str, Difference]
 
@@ -52,12 +59,8 @@ def against_less(searched: Searched, fused: Sequence[Ranking]) -> Differences:
     judged, found = searched.judged, Differences()
     measure = judged.measures[0]
     ours = values_by_group(judged, fused, measure)
-    less = {
-        "no exclusions": searched.otherwise(exclusions=False),
-        "no agreement": searched.otherwise(replace(SERVED, agreement=0.0)),
-        "neither": searched.otherwise(replace(SERVED, agreement=0.0), exclusions=False),
-    }
-    for name, other in less.items():
+    for name, (weights, exclusions) in LESS.items():
+        other = searched.otherwise(weights, exclusions=exclusions)
         rankings = [list(each.products.ids) for each in other.candidates()]
         theirs = values_by_group(judged, rankings, measure)
         for group, values in ours.items():
