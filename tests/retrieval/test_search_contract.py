@@ -105,6 +105,18 @@ def test_a_rare_word_finds_its_product_without_an_embedding(held: Held) -> None:
     assert nothing.selected.emptiness.reason == EmptyReason.EMPTY_REASON_NO_KNOWN_WORD
 
 
+def test_what_is_not_wanted_falls_behind(held: Held) -> None:
+    if not _searches_words(held):
+        pytest.skip("Milvus 2.3 has no sparse vectors; words are searched on Milvus Lite")
+    embedding = unit_rows(1, seed=5)[0]
+    black = {each.id for each in PRODUCTS if "black" in each.attributes["color"].values}
+    query = "cotton shirt without black"
+    by_words = _ids(held.index.search(query, None, 20))
+    assert by_words and not black.intersection(by_words)
+    by_both = [_ids(held.index.search(each, embedding, 20)) for each in (query, "black cotton shirt")]
+    assert len(black.intersection(by_both[0])) < len(black.intersection(by_both[1]))
+
+
 def test_similar_products_are_the_nearest_and_all_others_are_counted(held: Held) -> None:
     found = held.index.similar_to("p/017", 20, ["p/001"])
     order = np.argsort(-(EMBEDDINGS @ EMBEDDINGS[17]), kind="stable")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from aisle.catalog.v1.product_pb2 import Product
 from training.evaluate.bestbuy import PRODUCTS, read_model_number_shop
-from training.evaluate.comparisons import FEEDBACK_WEIGHTS, FIXED, LEXICAL_TIMES
+from training.evaluate.comparisons import FEEDBACK_WEIGHTS, FIXED, LESS, LEXICAL_TIMES
 from training.evaluate.demo import read_description_shop
 from training.evaluate.embeddings import StoredEmbeddings
 from training.evaluate.results import Results
@@ -54,6 +54,7 @@ def test_answers_are_compared_with_fixed_weights_and_with_nothing_trained(tmp_pa
     record = json.loads(json.dumps(results.record()))
     assert set(record["comparisons"]) == {
         *(f"shop/fused/ndcg@10 vs fixed@{weight}" for weight in FIXED),
+        *(f"shop/fused/ndcg@10 vs {name}" for name in LESS),
         *(
             f"shop/{channel}/{measure} vs untrained"
             for channel in ("fused", "fused_cv")
@@ -69,7 +70,7 @@ def test_without_an_untrained_encoder_nothing_is_fitted(tmp_path: Path) -> None:
     results = Results()
     results.measure(_put(tmp_path, _judged(), knows=True), None, None)
     assert results.record()["cross_validation"] == {}
-    assert len(results.comparisons) == len(FIXED)
+    assert len(results.comparisons) == len(FIXED) + len(LESS)
 
 
 def test_a_shop_of_model_numbers_asks_for_each_product_by_its_own_number(tmp_path: Path) -> None:

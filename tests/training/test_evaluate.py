@@ -26,6 +26,7 @@ from training.evaluate.multi_cpr import read_multi_cpr
 from training.evaluate.rankings import Ranker, rankings
 from training.evaluate.searched import Prefixes, put
 from training.evaluate.sets import EvaluationSet, JudgedQuery
+from training.evaluate.signals import main as try_signals
 from training.export import export_onnx
 from training.publish import publish
 from training.retriever.embedder import Embedder, tokenise
@@ -163,6 +164,19 @@ def test_a_second_evaluation_reads_the_embeddings_it_kept(
     evaluate(data, tiny_models, tmp_path, "--sets", "corner_shop")
     assert "encoding" not in capsys.readouterr().err
     assert json.loads((tmp_path / "eval.json").read_text(encoding="utf-8"))["figures"] == before
+
+
+def test_signals_are_compared_with_the_fused_order(
+    data: Path, tiny_models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = ["--data", str(data), "--models", str(tiny_models), "--cache", str(tmp_path / "cache")]
+    out = tmp_path / "signals.json"
+    assert try_signals([*given, "--set", "corner_shop", "--out", str(out)]) == 0
+    compared = json.loads(out.read_text(encoding="utf-8"))["comparisons"]
+    assert {"late interaction with the title", "brand named", "all words in the title"} <= set(compared)
+    assert all(0 <= each["value"] <= 1 and each["queries"] == 2 for each in compared.values())
+    assert try_signals([*given, "--set", "nowhere", "--out", str(out)]) == 2
+    assert "holds no nowhere" in capsys.readouterr().err
 
 
 def test_nothing_to_evaluate_is_an_error_that_says_what_to_name(

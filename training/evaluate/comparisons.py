@@ -1,9 +1,10 @@
 """What the fused and ranked answers are compared with, query by query: fixed weights, and nothing trained."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from services.retrieval import fusion
+from services.retrieval.scoring import SERVED
 from training.evaluate.cross_validation import Setting, Validated, cross_validate
 from training.evaluate.figures import values_by_group
 from training.evaluate.searched import Ranking, Searched
@@ -14,6 +15,13 @@ FIXED = (0.2, 0.5)
 UNTRAINED_WEIGHTS = (0.1, 0.2)
 FEEDBACK_WEIGHTS = (0.0, 0.3, 0.5, 0.7, 1.0)
 LEXICAL_TIMES = (0.5, 1.0, 1.5)
+_DISAGREEING = replace(SERVED, agreement=0.0)
+# What is served without one of its rules: weights, and whether exclusions are read.
+LESS = {
+    "no exclusions": (SERVED, False),
+    "no agreement": (_DISAGREEING, True),
+    "neither": (_DISAGREEING, False),
+}
 By = Mapping[str, Sequence[Ranking]]
 Differences = dict[str, Difference]
 
@@ -46,6 +54,20 @@ def against_fixed(searched: Searched, fused: Sequence[Ranking]) -> Differences:
     return found
 
 
+def against_less(searched: Searched, fused: Sequence[Ranking]) -> Differences:
+    """Fused against the same without one of its rules, by the set's first measure."""
+    judged, found = searched.judged, Differences()
+    measure = judged.measures[0]
+    ours = values_by_group(judged, fused, measure)
+    for name, (weights, exclusions) in LESS.items():
+        other = searched.otherwise(weights, exclusions=exclusions)
+        rankings = [list(each.products.ids) for each in other.candidates()]
+        theirs = values_by_group(judged, rankings, measure)
+        for group, values in ours.items():
+            found[f"{group}/fused/{measure} vs {name}"] = paired(values, theirs[group])
+    return found
+
+
 def against_untrained(searched: Searched, by_channel: By, untrained: Searched, fitted: Fitted) -> Differences:
     """Fused, ranked and the cross-validated fusion against fusion with one weight over an untrained encoder.
 
@@ -73,7 +95,7 @@ def fit(searched: Searched) -> Fitted:
     judged = searched.judged
     by_measure: dict[str, dict[Setting, list[float]]] = {measure: {} for measure in judged.measures}
     for feedback in FEEDBACK_WEIGHTS:
-        fed_back = searched.with_feedback(feedback)
+        fed_back = searched.otherwise(replace(SERVED, feedback=feedback))
         for times in LEXICAL_TIMES:
             found, setting = fed_back.scaled(times), (feedback, fusion.LEXICAL_WEIGHT * times)
             for measure, values in by_measure.items():

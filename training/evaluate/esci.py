@@ -9,7 +9,7 @@ from pathlib import Path
 from aisle.catalog.v1.product_pb2 import Product
 from catalog.reading import Rejected, Source
 from services.retrieval.words.exclusions import read
-from training.evaluate.sets import EvaluationSet, JudgedQuery, columns
+from training.evaluate.sets import EXCLUDING, EvaluationSet, JudgedQuery, columns
 from training.evaluate.typos import SUFFIX, with_typos
 
 JUDGMENTS = "qrels.tsv"
@@ -44,7 +44,7 @@ def read_esci(folder: Path) -> EvaluationSet:
     groups = {
         folder.name: queries,
         f"{folder.name}{SUFFIX}": with_typos(queries),
-        f"{folder.name}_excluding": [query for query in queries if read(query.text).unwanted],
+        f"{folder.name}{EXCLUDING}": [query for query in queries if read(query.text).unwanted],
     }
     measures = ("ndcg@10", "recall@100")
     return EvaluationSet(folder.name, _products(folder), groups, measures, baselines, examined=True)

@@ -7,7 +7,8 @@ from itertools import product
 import numpy as np
 
 from training.evaluate.metrics import MEASURES, interval, overlap_at_10
-from training.evaluate.sets import EvaluationSet
+from training.evaluate.sets import EXCLUDING, EvaluationSet
+from training.evaluate.typos import SUFFIX
 
 TWINS = "twin_overlap@10"
 
@@ -33,7 +34,8 @@ def figures(judged: EvaluationSet, by_channel: Mapping[str, Sequence[Sequence[st
     for channel, all_rankings in by_channel.items():
         values = {measure: values_by_group(judged, all_rankings, measure) for measure in judged.measures}
         for group, measure in product(judged.groups, judged.measures):
-            untrained = judged.baselines.get(f"{channel}/{measure}") if group == judged.name else None
+            part = group.endswith((SUFFIX, EXCLUDING))
+            untrained = None if part else judged.baselines.get(f"{channel}/{measure}")
             if judged.groups[group]:
                 found[f"{group}/{channel}/{measure}"] = figure(values[measure][group], untrained)
         overlaps = _overlaps(judged, all_rankings)

@@ -4,7 +4,14 @@ from dataclasses import dataclass, field
 
 from rich.table import Table
 
-from training.evaluate.comparisons import Differences, Fitted, against_fixed, against_untrained, fit
+from training.evaluate.comparisons import (
+    Differences,
+    Fitted,
+    against_fixed,
+    against_less,
+    against_untrained,
+    fit,
+)
 from training.evaluate.figures import Figure, figure, figures
 from training.evaluate.rankings import Ranker, rankings
 from training.evaluate.report import comparison_table, table
@@ -24,6 +31,7 @@ class Results:
         by_channel = rankings(searched, ranker)
         self.figures |= figures(searched.judged, by_channel)
         self.comparisons |= against_fixed(searched, by_channel["fused"])
+        self.comparisons |= against_less(searched, by_channel["fused"])
         if untrained is not None:
             name, fitted = searched.judged.name, fit(searched)
             self.fitted[name] = fitted

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aisle.retrieval.v1.retrieval_pb2 import Candidates
-from services.retrieval import feedback, fusion
+from services.retrieval import fusion
 from services.retrieval.index import CatalogIndex
 from services.retrieval.scoring import SERVED, Weights
 from services.retrieval.text import passage
@@ -68,11 +68,11 @@ class Searched:
         times = weight / fusion.LEXICAL_WEIGHT
         return [self._weighted(place, times, adapted=False) for place in range(len(self.texts))]
 
-    def with_feedback(self, weight: float) -> "Searched":
-        """Return the same with another weight of feedback."""
-        if weight == feedback.WEIGHT:
+    def otherwise(self, weights: Weights = SERVED, *, exclusions: bool = True) -> "Searched":
+        """Return the same with other weights, or with what queries exclude read as if they wanted it."""
+        if weights == SERVED and exclusions:
             return self
-        return replace(self, index=_index(self.judged, self.products, replace(SERVED, feedback=weight)))
+        return replace(self, index=_index(self.judged, self.products, weights, exclusions=exclusions))
 
     def _weighted(self, place: int, times: float, *, adapted: bool) -> Ranking:
         words = self.index.match_words(self.texts[place])
@@ -102,7 +102,7 @@ def put(
 
 
 def _index(
-    judged: EvaluationSet, products: NDArray[np.float32], weights: Weights, *, exclusions: bool = True
+    judged: EvaluationSet, products: NDArray[np.float32], weights: Weights, *, exclusions: bool
 ) -> CatalogIndex:
     words = replace(QueryWords.shipped(), exclusions=exclusions)
     index = CatalogIndex(products.shape[1], weights, words=words)

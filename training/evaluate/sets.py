@@ -7,6 +7,8 @@ from pathlib import Path
 from aisle.catalog.v1.product_pb2 import Product
 from training.evaluate.metrics import Gains
 
+EXCLUDING = "_excluding"  # of the name of a group: the queries of a set that say what they do not want
+
 
 @dataclass(frozen=True)
 class JudgedQuery:
