@@ -98,7 +98,8 @@ class Lexicon:
 
     def _may_slip(self, text: str, start: int, end: int) -> bool:
         written = text[start:end]
-        return written not in self._meanings and written == written.strip() and is_whole(text, start, end)
+        ends_in_words = written[0].isalnum() and written[-1].isalnum()
+        return ends_in_words and written not in self._meanings and is_whole(text, start, end)
 
     def _meant(self, written: str) -> set[tuple[str, str]]:
         """Return the key and value of the forms that `written` is with a slip, one value of each key."""

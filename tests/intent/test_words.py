@@ -114,6 +114,7 @@ SLIPS = Lexicon(
         ("红色T恤", []),  # nobody writes 红 for 黑
         ("41 inch", []),  # another number is no slip
         ("black tee", []),  # no slip at all
+        ("tee in black, new", []),  # nor is a comma
         ("blackberr", []),
     ],
 )
