@@ -236,7 +236,7 @@ def _compute(request: RankRequest) -> "np.ndarray[tuple[int, int], np.dtype[np.f
         request.history,
         surface=request.surface,
         now_seconds=NOW,
-    )
+    ).features
 
 
 def _permute(request: RankRequest, rows: "np.ndarray[tuple[int], np.dtype[np.int64]]") -> RankRequest:

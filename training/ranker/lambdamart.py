@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import lightgbm
 import numpy as np
@@ -11,7 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 from onnxmltools import convert_lightgbm
 from onnxmltools.convert.common.data_types import FloatTensorType
 
-from training.ranker.dataset import Rows
+from training.ranker.dataset import Floats, Rows
 
 TREES = 200
 _OPSET = 15
@@ -47,10 +48,15 @@ def labels(rows: Rows) -> NDArray[np.int64]:
     return (grades + _CLICK * rows.clicks + _PURCHASE * rows.purchases).astype(np.int64)
 
 
-def write_graph(booster: lightgbm.Booster, outputs: Sequence[str], path: Path) -> None:
-    """Write the graph: exp(score − best score of the request) for each of `outputs`, float32 [n].
+def highest(booster: lightgbm.Booster, rows: Rows) -> float:
+    """Return the score that counts as certain: the highest of `rows`."""
+    return float(np.max(booster.predict(rows.features)))
 
-    The logarithm of that is the score but for a constant, which a blend of centred logarithms leaves out.
+
+def write_graph(booster: lightgbm.Booster, certain: float, outputs: Sequence[str], path: Path) -> None:
+    """Write the graph: exp(score − `certain`), at most 1, for each of `outputs`, float32 [n].
+
+    Its logarithm is the score but for a constant, which a blend of centred logarithms leaves out.
     """
     width = booster.num_feature()
     model = convert_lightgbm(
@@ -58,13 +64,18 @@ def write_graph(booster: lightgbm.Booster, outputs: Sequence[str], path: Path) -
     )
     graph = model.graph
     scores = graph.output[0].name
-    graph.initializer.append(numpy_helper.from_array(np.array([-1], dtype=np.int64), "rows"))
+    constants: dict[str, NDArray[Any]] = {
+        "rows": np.array([-1], np.int64),
+        "certain": np.array([certain], np.float32),
+        "most": np.zeros(1, np.float32),
+    }
+    graph.initializer.extend(numpy_helper.from_array(value, name) for name, value in constants.items())
     graph.node.extend(
         [
             helper.make_node("Reshape", [scores, "rows"], ["flat"]),
-            helper.make_node("ReduceMax", ["flat"], ["best"], axes=[0], keepdims=1),
-            helper.make_node("Sub", ["flat", "best"], ["below_best"]),
-            *(helper.make_node("Exp", ["below_best"], [output]) for output in outputs),
+            helper.make_node("Sub", ["flat", "certain"], ["relative"]),
+            helper.make_node("Min", ["relative", "most"], ["limited"]),
+            *(helper.make_node("Exp", ["limited"], [output]) for output in outputs),
         ]
     )
     del graph.output[:]
@@ -75,7 +86,7 @@ def write_graph(booster: lightgbm.Booster, outputs: Sequence[str], path: Path) -
     onnx.save(model, str(path))
 
 
-def relative(scores: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Return what the graph returns for scores of one request, float32 [n]."""
-    found: NDArray[np.float32] = np.exp(scores - scores.max()).astype(np.float32)
-    return found
+def probabilities(booster: lightgbm.Booster, certain: float, features: Floats) -> Floats:
+    """Return what the graph returns for `features`, float32 [n, F]: float32 [n]."""
+    scores = np.asarray(booster.predict(features))
+    return np.exp(np.minimum(scores - certain, 0.0)).astype(np.float32)
