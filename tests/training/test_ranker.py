@@ -20,7 +20,7 @@ from training.ranker.evaluation import evaluate, predict, predict_inputs
 from training.ranker.figures import auc, calibration_error, mean_ndcg
 from training.ranker.fit import Learner, fit
 from training.ranker.histories import histories
-from training.ranker.lambdamart import fit_lambdamart, highest
+from training.ranker.lambdamart import Scale, fit_lambdamart
 from training.ranker.losses import Labels, listwise_loss, multi_task_loss
 from training.ranker.model import TASKS, Examination, Ranker
 from training.ranker.publication import GUARDED, Publication
@@ -120,13 +120,13 @@ def test_published_ranker_is_served_with_the_predictions_it_was_trained_to_give(
 def test_published_baselines_order_as_they_were_fitted_to(tmp_path: Path) -> None:
     rows, store = log(200, seed=4), ModelStore(tmp_path)
     booster = fit_lambdamart(rows, seed=7, trees=5)
-    linear = LinearRelevance(rows)
-    publication(store, rows).lambdamart(booster, highest(booster, rows), {})
+    scale, linear = Scale.of(booster, rows), LinearRelevance(rows)
+    publication(store, rows).lambdamart(booster, scale, {})
     publication(store, rows).module(LINEAR, linear, {})
     some = rows.chosen(np.arange(50))
     inputs = Inputs(some.features, some.pairs)
     trees, line = opened(store, LAMBDAMART).predict(inputs), opened(store, LINEAR).predict(inputs)
-    logs = np.log(trees.click) - np.asarray(booster.predict(some.features))
+    logs = np.log(trees.click) - np.asarray(booster.predict(some.features)) / scale.unit
     np.testing.assert_allclose(logs, logs[0], atol=1e-4)
     assert np.corrcoef(line.relevance, some.features[:, SIGNAL])[0, 1] > 0.8
     for found in (trees, line):
@@ -190,7 +190,7 @@ def test_propensities_fall_from_one_at_the_first_position() -> None:
 
 
 def test_feature_that_never_varied_in_training_cannot_matter_later() -> None:
-    features = torch.randn(50, 3)
+    features = torch.randn(50, len(FEATURES))
     features[:, 1] = 0.7
     pairs = torch.ones(50, len(PAIRS), 1, dtype=torch.uint8)
     ranker = Ranker(features, pairs).eval()

@@ -20,7 +20,7 @@ from training.export import Parity, export_onnx
 from training.publish import publish
 from training.ranker.dataset import Rows
 from training.ranker.fit import Learner
-from training.ranker.lambdamart import probabilities, write_graph
+from training.ranker.lambdamart import Scale, probabilities, write_graph
 from training.ranker.model import TASKS, ServedRanker
 
 # A pass over 200 candidates takes about a millisecond in fp32 on one thread: int8 would save next to nothing.
@@ -68,14 +68,14 @@ class Publication:
         return self._publish(name, write, evaluation)
 
     def lambdamart(
-        self, booster: lightgbm.Booster, certain: float, evaluation: Mapping[str, float]
+        self, booster: lightgbm.Booster, scale: Scale, evaluation: Mapping[str, float]
     ) -> StoredModel:
-        """Publish LambdaMART, whose score `certain` stands for 1; raises PublishRefused."""
+        """Publish LambdaMART, its scores read by `scale`; raises PublishRefused."""
 
         def write(folder: Path) -> Graphs:
             path = folder / "model.fp32.onnx"
-            write_graph(booster, certain, TASKS, path)
-            return {"fp32": path}, {"fp32": {"cosine_min": self._least_cosine(booster, certain, path)}}
+            write_graph(booster, scale, TASKS, path)
+            return {"fp32": path}, {"fp32": {"cosine_min": self._least_cosine(booster, scale, path)}}
 
         return self._publish(LAMBDAMART, write, evaluation)
 
@@ -121,12 +121,12 @@ class Publication:
             "pairs": self.probes.pairs[rows].astype(np.float32),
         }
 
-    def _least_cosine(self, booster: lightgbm.Booster, certain: float, path: Path) -> float:
+    def _least_cosine(self, booster: lightgbm.Booster, scale: Scale, path: Path) -> float:
         session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
         cosines = []
         for feed in self._feeds():
             features = feed["features"]
-            expected = probabilities(booster, certain, features)
+            expected = probabilities(booster, scale, features)
             (found,) = session.run([TASKS[0]], {"features": features})
             cosines.append(expected @ found / (np.linalg.norm(expected) * np.linalg.norm(found)))
         return float(min(cosines))
