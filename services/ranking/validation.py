@@ -78,10 +78,12 @@ def _check_scores(violations: Violations, request: RankRequest, n: int) -> None:
     candidates = request.candidates
     _check_finite(violations, "candidates.fused_scores", candidates.fused_scores, n)
     _check_finite(violations, "candidates.history_affinities", candidates.history_affinities, n)
-    cosines, pairs = len(candidates.history_cosines), n * len(request.history.ids)
-    if cosines not in (0, pairs):
+    held = len(request.history.ids)
+    if 0 < held <= MOST_HISTORY and len(candidates.history_cosines) not in (0, n * held):
         violations.add(
-            "candidates.history_cosines", f"must have a byte per id and product of history, {pairs}, or none"
+            "candidates.history_cosines",
+            f"must have a byte per id and product of history, {n * held}, or none, "
+            f"got {len(candidates.history_cosines)}",
         )
     for position, channel in enumerate(candidates.channels):
         path = f"candidates.channels[{position}]"

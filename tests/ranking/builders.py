@@ -119,7 +119,7 @@ def features(
     rates: Rates = NO_RATES,
 ) -> dict[str, list[float]]:
     """The features by name, rounded to 4 digits."""
-    matrix = compute(found, reading, who, history, surface=surface, now_seconds=NOW, rates=rates)
+    matrix = compute(found, reading, who, history, surface=surface, now_seconds=NOW, rates=rates).features
     return {
         name: [round(float(value), 4) for value in matrix[:, column]] for column, name in enumerate(FEATURES)
     }
@@ -156,6 +156,7 @@ def rich_request(n: int, seed: int = 0) -> RankRequest:
         affinities=rng.uniform(0.6, 0.9, n).tolist(),
         channels=[dense, lexical],
     )
+    found.history_cosines = rng.integers(0, 127, 3 * n).astype(np.int8).tobytes()
     reading = understanding(
         categories={"clothing/t-shirt": 0.8, "clothing/dress": 0.1},
         wanted=[("color", "black"), ("season", "summer")],

@@ -238,7 +238,7 @@ def _compute(request: RankRequest) -> "np.ndarray[tuple[int, int], np.dtype[np.f
         surface=request.surface,
         now_seconds=NOW,
         reviews=request.reviews,
-    )
+    ).features
 
 
 def _permute(request: RankRequest, rows: "np.ndarray[tuple[int], np.dtype[np.int64]]") -> RankRequest:

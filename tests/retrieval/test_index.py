@@ -142,7 +142,11 @@ def test_user_with_history_gets_products_near_it_and_not_the_history() -> None:
     found = _shirts().for_user(["black", "gone"])
     assert _ids(found) == ["white", "drill"]
     assert {channel.channel for channel in found.candidates.channels} == {"popular", "dense", "fresh"}
-    assert found.candidates.history_affinities[0] == pytest.approx(float(towards(0) @ towards(0, 0.3)))
+    expected = [float(towards(0) @ each) for each in (towards(0, 0.3), towards(4))]
+    assert found.candidates.history_affinities[0] == pytest.approx(expected[0])
+    cosines = np.frombuffer(found.candidates.history_cosines, np.int8)  # all candidates for one product
+    assert cosines[0] == round(127 * expected[0]) and cosines.shape == (2,)
+    assert not _shirts().for_user([]).candidates.history_cosines
 
 
 def test_products_are_read_in_the_order_asked() -> None:

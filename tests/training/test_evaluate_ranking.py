@@ -8,16 +8,25 @@ import pytest
 from aisle.catalog.v1.arrangement_pb2 import ObjectiveWeights
 from aisle.intent.v1.intent_pb2 import LabelProbability
 from services.ranking.columns import read_products
+from services.ranking.features import FEATURES, Inputs
+from services.ranking.history_pairs import no_pairs
+from services.ranking.model import FUSED, LAMBDAMART, LINEAR
 from services.ranking.objectives import Predictions, Weights
 from services.ranking.policy import IntentWeights, SurfacePolicy
 from services.ranking.settings import RankingSettings
 from tests.ranking.builders import products
-from training.evaluate.ranking.cases import Case
+from training.evaluate.ranking.cases import ANONYMOUS, Case
+from training.evaluate.ranking.comparison import BEST, SERVED, agreement, compare, ratios
 from training.evaluate.ranking.sweeps import blends, by_intent, diversities
 from training.evaluate.ranking.truth import Truth
 from training.evaluate.ranking.worth import fused_order, pareto, weighed_order, worth
 
 CLICKS = np.array([0.1, 0.2, 0.4])
+
+
+def predictions(click: list[float]) -> Predictions:
+    values = np.array(click, dtype=np.float32)
+    return Predictions(click=values, conversion=values, relevance=values)
 
 
 def case(intent: str = "browse") -> Case:
@@ -26,6 +35,13 @@ def case(intent: str = "browse") -> Case:
         request_id="r",
         seconds=1_800_000_000,
         fused=np.array([3.0, 2.0, 1.0]),
+        inputs=Inputs(np.zeros((3, len(FEATURES)), dtype=np.float32), no_pairs(3)),
+        others={
+            FUSED: predictions([1, 1, 1]),
+            LINEAR: predictions([0.1, 0.9, 0.5]),
+            LAMBDAMART: predictions([0.1, 0.5, 0.9]),
+            ANONYMOUS: predictions([0.9, 0.1, 0.5]),
+        },
         predictions=Predictions(
             click=CLICKS.astype(np.float32),
             conversion=np.array([0.1, 0.1, 0.5], dtype=np.float32),
@@ -88,3 +104,21 @@ def test_query_between_two_intents_is_weighed_between_them() -> None:
     assert weights.conversion == pytest.approx(0.4)
     assert weights.click == 0.0
     assert weights.relevance == policy.relevance
+
+
+def test_baselines_are_compared_by_what_users_would_click() -> None:
+    tried = {each.name: each.worth for each in compare([case()], SurfacePolicy())}
+    best = tried[BEST].appeal_ndcg
+    assert best == 1.0
+    discounts = 1 / np.log2([2, 3, 4])
+    expected = CLICKS @ discounts / (CLICKS[::-1] @ discounts)
+    assert tried[FUSED].appeal_ndcg == pytest.approx(expected)  # retrieval's order is the worst one
+    assert tried[LAMBDAMART].appeal_ndcg == best
+    found = ratios(compare([case()], SurfacePolicy()))
+    assert found[LAMBDAMART] == pytest.approx(tried[SERVED].appeal_ndcg / best)
+
+
+def test_agreement_is_that_of_pairs() -> None:
+    right = np.array([0.1, 0.2, 0.3])
+    assert agreement([case(), case()], [right, right[::-1]]) == pytest.approx(0.0)
+    assert agreement([case()], [np.array([0.2, 0.1, 0.3])]) == pytest.approx(1 / 3)

@@ -26,7 +26,7 @@ from training.ranker.dataset import Rows, build
 from training.ranker.evaluation import evaluate, ndcg
 from training.ranker.fit import fit
 from training.ranker.histories import histories
-from training.ranker.lambdamart import fit_lambdamart
+from training.ranker.lambdamart import Scale, fit_lambdamart
 from training.ranker.publication import Publication
 from training.ranker.recipe import Recipe
 from training.ranker.upstream import ask_upstream, upstream_versions
@@ -93,7 +93,8 @@ def _publish_baselines(publication: Publication, splits: Mapping[str, Rows], see
         scores = test.fused() if name == FUSED else found.numpy()
         publication.module(name, module, ndcg(test, scores))
     booster = fit_lambdamart(train, seed)
-    publication.lambdamart(booster, ndcg(test, np.asarray(booster.predict(test.features))))
+    figures = ndcg(test, np.asarray(booster.predict(test.features)))
+    publication.lambdamart(booster, Scale.of(booster, train), figures)
 
 
 def read_rows(shop: DemoShop, recipe: Recipe, settings: InferenceSettings) -> dict[str, Rows]:

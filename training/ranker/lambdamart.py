@@ -1,7 +1,9 @@
 """LambdaMART on the ranker's features, as an ONNX graph of the same inputs and outputs."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import lightgbm
 import numpy as np
@@ -11,9 +13,10 @@ from onnx import TensorProto, helper, numpy_helper
 from onnxmltools import convert_lightgbm
 from onnxmltools.convert.common.data_types import FloatTensorType
 
-from training.ranker.dataset import Rows
+from training.ranker.dataset import Floats, Rows
 
 TREES = 200
+_NATS = 6.0  # of the range of scores in training: below, candidates of other surfaces have room
 _OPSET = 15
 _GRADES, _CLICK, _PURCHASE = 4, 2, 2  # levels of a perfect grade, and what a click and a purchase add
 
@@ -47,10 +50,24 @@ def labels(rows: Rows) -> NDArray[np.int64]:
     return (grades + _CLICK * rows.clicks + _PURCHASE * rows.purchases).astype(np.int64)
 
 
-def write_graph(booster: lightgbm.Booster, outputs: Sequence[str], path: Path) -> None:
-    """Write the graph: exp(score − best score of the request) for each of `outputs`, float32 [n].
+@dataclass(frozen=True)
+class Scale:
+    """How scores become probabilities: `certain` counts as 1, and `unit` of a score as a factor of e."""
 
-    The logarithm of that is the score but for a constant, which a blend of centred logarithms leaves out.
+    certain: float
+    unit: float
+
+    @classmethod
+    def of(cls, booster: lightgbm.Booster, rows: Rows) -> "Scale":
+        """Let the highest score of `rows` count as 1 and the lowest as 1 in 400, or less if that is near."""
+        scores = np.asarray(booster.predict(rows.features))
+        return cls(float(scores.max()), max(1.0, float(np.ptp(scores)) / _NATS))
+
+
+def write_graph(booster: lightgbm.Booster, scale: Scale, outputs: Sequence[str], path: Path) -> None:
+    """Write the graph: the score as a probability for each of `outputs`, float32 [n].
+
+    Its logarithm is the score but for a factor and a constant, which a blend leaves out.
     """
     width = booster.num_feature()
     model = convert_lightgbm(
@@ -58,13 +75,20 @@ def write_graph(booster: lightgbm.Booster, outputs: Sequence[str], path: Path) -
     )
     graph = model.graph
     scores = graph.output[0].name
-    graph.initializer.append(numpy_helper.from_array(np.array([-1], dtype=np.int64), "rows"))
+    constants: dict[str, NDArray[Any]] = {
+        "rows": np.array([-1], np.int64),
+        "certain": np.array([scale.certain], np.float32),
+        "unit": np.array([scale.unit], np.float32),
+        "most": np.zeros(1, np.float32),
+    }
+    graph.initializer.extend(numpy_helper.from_array(value, name) for name, value in constants.items())
     graph.node.extend(
         [
             helper.make_node("Reshape", [scores, "rows"], ["flat"]),
-            helper.make_node("ReduceMax", ["flat"], ["best"], axes=[0], keepdims=1),
-            helper.make_node("Sub", ["flat", "best"], ["below_best"]),
-            *(helper.make_node("Exp", ["below_best"], [output]) for output in outputs),
+            helper.make_node("Sub", ["flat", "certain"], ["relative"]),
+            helper.make_node("Div", ["relative", "unit"], ["scaled"]),
+            helper.make_node("Min", ["scaled", "most"], ["limited"]),
+            *(helper.make_node("Exp", ["limited"], [output]) for output in outputs),
         ]
     )
     del graph.output[:]
@@ -75,7 +99,7 @@ def write_graph(booster: lightgbm.Booster, outputs: Sequence[str], path: Path) -
     onnx.save(model, str(path))
 
 
-def relative(scores: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Return what the graph returns for scores of one request, float32 [n]."""
-    found: NDArray[np.float32] = np.exp(scores - scores.max()).astype(np.float32)
-    return found
+def probabilities(booster: lightgbm.Booster, scale: Scale, features: Floats) -> Floats:
+    """Return what the graph returns for `features`, float32 [n, F]: float32 [n]."""
+    scores = np.asarray(booster.predict(features))
+    return np.exp(np.minimum((scores - scale.certain) / scale.unit, 0.0)).astype(np.float32)

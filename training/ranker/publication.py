@@ -20,7 +20,7 @@ from training.export import Parity, export_onnx
 from training.publish import publish
 from training.ranker.dataset import Rows
 from training.ranker.fit import Learner
-from training.ranker.lambdamart import relative, write_graph
+from training.ranker.lambdamart import Scale, probabilities, write_graph
 from training.ranker.model import TASKS, ServedRanker
 
 # A pass over 200 candidates takes about a millisecond in fp32 on one thread: int8 would save next to nothing.
@@ -67,13 +67,15 @@ class Publication:
 
         return self._publish(name, write, evaluation)
 
-    def lambdamart(self, booster: lightgbm.Booster, evaluation: Mapping[str, float]) -> StoredModel:
-        """Publish LambdaMART; raises PublishRefused."""
+    def lambdamart(
+        self, booster: lightgbm.Booster, scale: Scale, evaluation: Mapping[str, float]
+    ) -> StoredModel:
+        """Publish LambdaMART, its scores read by `scale`; raises PublishRefused."""
 
         def write(folder: Path) -> Graphs:
             path = folder / "model.fp32.onnx"
-            write_graph(booster, TASKS, path)
-            return {"fp32": path}, {"fp32": {"cosine_min": self._least_cosine(booster, path)}}
+            write_graph(booster, scale, TASKS, path)
+            return {"fp32": path}, {"fp32": {"cosine_min": self._least_cosine(booster, scale, path)}}
 
         return self._publish(LAMBDAMART, write, evaluation)
 
@@ -119,12 +121,12 @@ class Publication:
             "pairs": self.probes.pairs[rows].astype(np.float32),
         }
 
-    def _least_cosine(self, booster: lightgbm.Booster, path: Path) -> float:
+    def _least_cosine(self, booster: lightgbm.Booster, scale: Scale, path: Path) -> float:
         session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
         cosines = []
         for feed in self._feeds():
             features = feed["features"]
-            expected = relative(np.asarray(booster.predict(features), dtype=np.float64))
+            expected = probabilities(booster, scale, features)
             (found,) = session.run([TASKS[0]], {"features": features})
             cosines.append(expected @ found / (np.linalg.norm(expected) * np.linalg.norm(found)))
         return float(min(cosines))
