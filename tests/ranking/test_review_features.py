@@ -97,7 +97,7 @@ def test_reviews_change_only_their_own_features() -> None:
             surface=Surface.SURFACE_SEARCH,
             now_seconds=NOW,
             reviews=told,
-        )
+        ).features
 
     without, told = matrix(None), matrix(columns((1, 0, 0), (0, 0, 1), (0, 0, 0)))
     changed = {name for place, name in enumerate(FEATURES) if (without[:, place] != told[:, place]).any()}

@@ -14,6 +14,7 @@ from services.retrieval.analyser import analyse, fold
 from services.retrieval.index import CatalogIndex
 from services.retrieval.lexical import LexicalIndex
 from services.retrieval.settings import RetrievalSettings
+from services.retrieval.words.exclusions import Reading
 from services.retrieval.words.matching import word_scores
 from services.retrieval.words.past_queries import read_past_queries
 from services.retrieval.words.query_words import QueryWords
@@ -83,7 +84,7 @@ def test_scores_are_those_of_a_plain_reading(documents: list[str], query: str) -
     for row, text in enumerate(documents):
         lexical.put(row, analyse(text))
     for _ in range(2):  # the second time from what is kept
-        scores = word_scores(query, lexical, synonyms, len(documents))
+        scores = word_scores(Reading(query), lexical, synonyms, len(documents))
         expected = _plain_scores(query, lexical, synonyms, len(documents))
         np.testing.assert_allclose(scores, expected, rtol=1e-6)
 
