@@ -269,6 +269,7 @@ async def test_a_request_full_of_long_reviews_is_answered(stub: Any) -> None:
 
 async def test_500_requests_at_once_are_each_read_or_refused_with_a_typed_error(stub: Any) -> None:
     asked = [stub.Understand(UnderstandRequest(query=f"black tee {number}")) for number in range(500)]
+    answer: Any
     for answer in await asyncio.gather(*asked, return_exceptions=True):
         if isinstance(answer, grpc.aio.AioRpcError):
             assert answer.code() in (grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.DEADLINE_EXCEEDED)
