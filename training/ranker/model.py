@@ -3,9 +3,6 @@
 import torch
 from torch import Tensor, nn
 
-from services.ranking.features import FEATURES
-from services.ranking.query_features import QUERY_FEATURES
-from services.ranking.retrieval_features import RETRIEVAL_FEATURES
 from training.ranker import attention
 from training.ranker.attention import HistoryAttention
 
@@ -34,10 +31,6 @@ class Normaliser(nn.Module):
         return ((features - self.mean) * self.scale).clamp(-_FARTHEST, _FARTHEST)
 
 
-def _beside_relevance(feature: str) -> float:
-    return float(feature not in RETRIEVAL_FEATURES and feature not in QUERY_FEATURES)
-
-
 class Ranker(nn.Module):
     """Multi-gate mixture of experts with one tower and one linear path per task.
 
@@ -45,23 +38,15 @@ class Ranker(nn.Module):
     2018. Experts, gates and linear paths see the features and what attention finds in the user's history.
     The linear path (Cheng et al., "Wide & Deep", 2016) keeps the model sensible where no expert was
     trained. Judgments are many, clicks few and purchases fewer: the predicted relevance is an input of the
-    other two tasks, and the click's logit one of conversion; no error reaches back through them. What was
-    asked and found reaches these two through relevance alone: the log shows relevant pages only, and what it
-    seems to teach about the query fails on the candidates that no page showed. Towers
+    other two tasks, and the click's logit one of conversion; no error reaches back through them. Towers
     begin at 0, so that what the linear paths can say is learned first. `forward` returns logits float32 [n]
     by task: of a click when seen, of a purchase after a click, and of relevance.
     """
-
-    of_product_and_user: Tensor
 
     def __init__(self, features: Tensor, pairs: Tensor) -> None:
         """`features`: float32 [n, F] and `pairs`: uint8 [n, P, h], the training set, for its statistics."""
         super().__init__()
         self.normalise, self.attention = Normaliser(features), HistoryAttention(pairs)
-        beside = [1.0] * attention.WIDTH
-        self.register_buffer(
-            "of_product_and_user", torch.tensor([*map(_beside_relevance, FEATURES), *beside])
-        )
         width = features.shape[1] + attention.WIDTH
         self.experts = nn.Sequential(nn.Linear(width, EXPERTS * WIDTH), nn.ReLU())
         self.gates = nn.ModuleDict({task: nn.Linear(width, EXPERTS) for task in TASKS})
@@ -80,20 +65,14 @@ class Ranker(nn.Module):
     def forward(self, features: Tensor, pairs: Tensor) -> dict[str, Tensor]:
         """Features float32 [n, F] and relations float32 [n, P, h] → logits float32 [n] by task."""
         inputs = torch.cat([self.normalise(features), self.attention(pairs)], dim=1)
-        beside = inputs * self.of_product_and_user
-        views = {"relevance": inputs, **dict.fromkeys(_INFORMED, beside)}
-        mixtures = {id(view): self._mixture(view) for view in (inputs, beside)}
-        logits = {task: self._logit(task, view, mixtures[id(view)]) for task, view in views.items()}
+        experts = self.experts(inputs).reshape(-1, EXPERTS, WIDTH)
+        logits = {task: self._logit(task, inputs, experts) for task in TASKS}
         judged = 4 * torch.sigmoid(logits["relevance"].detach())[:, None] - 2
         for task in _INFORMED:
             logits[task] = logits[task] + self.from_relevance[task](judged).squeeze(1)
         attraction = logits["click"].detach()[:, None]
         logits["conversion"] = logits["conversion"] + self.from_click(attraction).squeeze(1)
         return logits
-
-    def _mixture(self, inputs: Tensor) -> Tensor:
-        experts: Tensor = self.experts(inputs).reshape(-1, EXPERTS, WIDTH)
-        return experts
 
     def _logit(self, task: str, inputs: Tensor, experts: Tensor) -> Tensor:
         gate = torch.softmax(self.gates[task](inputs), dim=1)
