@@ -40,7 +40,8 @@ CATALOG_PATH := $(if $(filter demo,$(CATALOG)),$(SHOP)/products.jsonl,$(CATALOG)
 STATE := state/$(notdir $(CATALOG:%/=%))
 FINE_TUNING := $(wildcard training/*.py training/base_models/*.py training/export/*.py)
 ENCODERS := $(MODELS)/.trained-retriever $(MODELS)/.trained-intent
-TRAINED := $(MODELS)/.trained-ranker $(MODELS)/.trained-sequence
+SEQUENCE := $(MODELS)/.trained-sequence
+RANKER := $(MODELS)/.trained-ranker
 
 .PHONY: help setup protos shop models demo serve test lint eval eval-recommend bench bench-gate bench-search bench-retrieval bench-peers images clean eval-ingredients eval-intent compare-methods eval-ranking
 
@@ -75,10 +76,11 @@ $(SHOP)/products.jsonl: $(wildcard training/demo_shop/*) | $(READY) $(GENERATED)
 	touch $@
 
 models: ## train, export and publish the four models (METHOD=full|lora RECIPE=default|large; TEXTS=folder MODELS=folder)
-# The two encoders know nothing of each other: trained at once, each on its share of the cores.
+# The encoders know nothing of each other: trained at once, each on its share of the cores, and the sequence model
+# on the one that is free first.
 	@OMP_NUM_THREADS=$${OMP_NUM_THREADS:-$$(( ($$(nproc) + 1) / 2 ))} \
-	  $(MAKE) --no-print-directory -j2 $(ENCODERS)
-	@$(MAKE) --no-print-directory $(TRAINED)
+	  $(MAKE) --no-print-directory -j2 $(ENCODERS) $(SEQUENCE)
+	@$(MAKE) --no-print-directory $(RANKER)
 
 $(MODELS)/.trained-retriever: $(SHOP)/products.jsonl $(FINE_TUNING) $(wildcard training/retriever/*.py) services/retrieval/text.py
 	$(PY) -m training.retriever --shop $(SHOP) --models $(MODELS) --method $(METHOD) --recipe $(RECIPE)
@@ -104,6 +106,9 @@ endif
 # What a query costs is measured with the model's pass, however often the query comes, and with no reviews judged.
 bench bench-gate: export AISLE_REMEMBERED_QUERIES := 0
 bench bench-gate: export AISLE_REVIEW_BATCH := 0
+
+# Nothing is asked while the demo's catalogue is loaded: its texts may have all cores.
+demo: export AISLE_THREADS := $(shell nproc)
 
 # An index whose embeddings are of an older model is computed anew here; a deployment builds beside the old one.
 demo serve bench bench-search: export AISLE_REEMBED := true

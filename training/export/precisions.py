@@ -76,19 +76,29 @@ def export_within_parity(
     axes: Axes | None = None,
     precisions: Sequence[Precision] = ALL,
     calibration: Sequence[Feed] = (),
+    kept_float: Sequence[str] = KEPT_FLOAT,
 ) -> Exported:
     """Export as `export_onnx` does, measure the parity on `probes`, and spend on int8 only what it needs.
 
     `probes`, `corpus` and `own_probes` are those of `Parity`.
-    When int8 misses its targets it is made again with the most sensitive products left in fp32. The last
-    figures are returned whatever they are: the publisher refuses what misses.
+    When int8 misses its targets it is made again with the next of `kept_float` left in fp32. The last figures
+    are returned whatever they are: the publisher refuses what misses.
     """
     made = [precision for precision in ALL if precision in {"fp32", *precisions}]  # int8 comes from fp32
-    graphs = export_onnx(module, sample, outputs, folder, axes=axes, precisions=made, calibration=calibration)
+    graphs = export_onnx(
+        module,
+        sample,
+        outputs,
+        folder,
+        axes=axes,
+        precisions=made,
+        calibration=calibration,
+        keep_float=kept_float[0],
+    )
     wanted = {precision: graphs[precision] for precision in precisions}
     torch_says = Parity(module, outputs, probes, corpus=corpus, own_probes=own_probes)
     parity = torch_says.measure(wanted)
-    for keep_float in KEPT_FLOAT[1:]:
+    for keep_float in kept_float[1:]:
         if "int8" not in wanted or not (missed := misses({"int8": parity["int8"]})):
             break
         logger.info("int8_exported_again", missed=missed, keep_float=keep_float)
