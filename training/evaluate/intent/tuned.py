@@ -44,7 +44,10 @@ def evaluate(base: BaseModel, given: LabelledSet, recipe: Recipe, runs: Path) ->
     }
     kept = runs / "eval-intent" / f"{given.name}-{fingerprint(identity)}.json"
     if kept.is_file():
-        return {name: Figure(**figure) for name, figure in json.loads(kept.read_text()).items()}
+        told = json.loads(kept.read_text())
+        return {
+            name: Figure(**{**figure, "values": tuple(figure["values"])}) for name, figure in told.items()
+        }
     labels = labels_of(given)
     network, _ = _fit(base, labels, given, recipe, identity=identity, runs=runs)
     figures = _figures(base, network, labels, given)
