@@ -46,7 +46,7 @@ async def client() -> AsyncIterator[clients.Client]:
 async def test_closed_loop_counts_answers_of_all_clients(client: clients.Client) -> None:
     alone = await closed(client, ["lamp"], 1, 0.3)
     many = await closed(client, ["lamp"], 8, 0.3)
-    assert many.per_second > alone.per_second > 0
+    assert many.per_second > 2 * alone.per_second > 0
     assert alone.at(50) >= 20
     assert not many.errors
 
