@@ -1,7 +1,6 @@
 """A file of reviews as events, and every row that is none with the reason."""
 
-import hashlib
-from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from aisle.catalog.v1.user_pb2 import EventType, UserEvent
 from catalog.cells import RowProblem, instant, text
 from catalog.mapping import CatalogError
-from catalog.reading import Rejected
-from catalog.rows import Row, is_table, read_rows
+from catalog.reading import RowSource
 
 _MOST_CHARACTERS = 10_000
 _MOST_ID_BYTES = 128
@@ -47,7 +45,7 @@ def read_review_mapping(path: Path) -> ReviewMapping:
 
 
 @dataclass(frozen=True)
-class ReviewSource:
+class ReviewSource(RowSource[UserEvent]):
     """A file of reviews. A review's event is known by the review's id, so that none is recorded twice."""
 
     path: Path
@@ -60,47 +58,16 @@ class ReviewSource:
             raise CatalogError(f"there is no file of reviews at {path}")
         return cls(path, mapping)
 
-    def fingerprint(self) -> str:
-        """Return a hash of the file and the mapping, to know a repeated load by."""
-        whole = hashlib.sha256(self.mapping.model_dump_json().encode())
-        with self.path.open("rb") as file:
-            whole.update(hashlib.file_digest(file, "sha256").digest())
-        return whole.hexdigest()
+    def described(self) -> str:
+        """Return the mapping."""
+        return self.mapping.model_dump_json()
 
-    def count(self) -> int:
-        """Return the number of rows."""
-        return sum(1 for _ in read_rows(self.path))
+    def required(self) -> AbstractSet[str]:
+        """Return the columns that the mapping names."""
+        return self.mapping.required()
 
-    def read(self) -> Iterator[tuple[int, UserEvent | Rejected]]:
-        """Yield (line, event or why there is none) of every row; a repeated id is rejected."""
-        lines: dict[str, int] = {}
-        for place, row in enumerate(read_rows(self.path)):
-            if place == 0:
-                self._require_columns(row)
-            yield row.line, self._read(row, lines)
-
-    def _require_columns(self, row: Row) -> None:
-        missing = sorted(self.mapping.required() - row.values.keys())
-        if missing and is_table(self.path) and not row.problem:
-            held = ", ".join(map(str, row.values))
-            raise CatalogError(
-                f"{self.path} has no column {', '.join(missing)}; its columns are {held}: say which is what "
-                "with --mapping"
-            )
-
-    def _read(self, row: Row, lines: dict[str, int]) -> UserEvent | Rejected:
-        try:
-            if row.problem:
-                raise RowProblem(row.problem)
-            event = self._event(row.values)
-            first = lines.setdefault(event.event_id, row.line)
-            if first != row.line:
-                raise RowProblem(f"its id was on line {first} already")
-        except RowProblem as problem:
-            return Rejected(row.line, str(problem))
-        return event
-
-    def _event(self, values: dict[str, Any]) -> UserEvent:
+    def item(self, values: dict[str, Any]) -> tuple[str, UserEvent]:
+        """Return a row's event and the id it has in the file; raises RowProblem."""
         identifier = self._held(values, self.mapping.id, _MOST_ID_BYTES - len("review:"))
         written = self._held(values, self.mapping.text, None)
         if len(written) > _MOST_CHARACTERS:
@@ -120,7 +87,7 @@ class ReviewSource:
         when = instant(values, self.mapping.time)
         if when is not None:
             event.event_time.FromDatetime(when)
-        return event
+        return identifier, event
 
     def _held(self, values: dict[str, Any], column: str, most_bytes: int | None) -> str:
         found = text(values, column)

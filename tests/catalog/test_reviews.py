@@ -145,7 +145,7 @@ def test_bad_rows_are_told_and_the_others_arrive(
     assert _load(address, path, "--rejects", str(rejects)) == 0
     assert set(servicer.events) == {"review:r0", "review:r1"}
     told = {each["line"]: each["reason"] for each in map(json.loads, rejects.read_text().splitlines())}
-    assert told[4] == "its id was on line 2 already"
+    assert told[4] == "id 'r1' was on line 2 already"
     assert told[5] == "column 'id' must be 1 to 121 bytes, got 0"
     assert told[6] == "column 'text' must be filled"
     assert told[7] == "column 'text' must be at most 10000 characters, got 10004"
