@@ -1,7 +1,6 @@
 """Trains and publishes the ranker: `python -m training.ranker --shop data/demo_shop --models models`."""
 
 import argparse
-import math
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -17,19 +16,17 @@ from runtime.inference.session import InferenceSettings
 from runtime.inference.store import ModelStore
 from runtime.settings import StartupError
 from services.ranking.model import FUSED, LINEAR, MODEL
-from training.demo_shop import DemoShop, Request, load
-from training.demo_shop.products import LOG_START
-from training.demo_shop.truth import Grades
+from training.demo_shop import load
 from training.publish import up_to_date
 from training.ranker.baselines import FusedOrder, LinearRelevance
-from training.ranker.dataset import Rows, build
+from training.ranker.dataset import Rows
 from training.ranker.evaluation import evaluate, ndcg
 from training.ranker.fit import fit
-from training.ranker.histories import histories
 from training.ranker.lambdamart import Scale, fit_lambdamart
 from training.ranker.publication import Publication
 from training.ranker.recipe import Recipe
-from training.ranker.upstream import ask_upstream, upstream_versions
+from training.ranker.splits import read_rows
+from training.ranker.upstream import upstream_versions
 from training.recipe import fingerprint
 
 
@@ -95,38 +92,6 @@ def _publish_baselines(publication: Publication, splits: Mapping[str, Rows], see
     booster = fit_lambdamart(train, seed)
     figures = ndcg(test, np.asarray(booster.predict(test.features)))
     publication.lambdamart(booster, Scale.of(booster, train), figures)
-
-
-def read_rows(shop: DemoShop, recipe: Recipe, settings: InferenceSettings) -> dict[str, Rows]:
-    """Build the rows of each split; users of one split are in no other."""
-    sample = _sample(shop.log, recipe)
-    asked = sorted({request.query_id for request in sample})
-    upstream = ask_upstream(shop, [shop.query[each] for each in asked], settings)
-    contexts, grades = histories(shop.log, shop.user), Grades(shop.products)
-    until = {"train": LOG_START + recipe.days * 86_400}
-    return {
-        split: build(
-            shop,
-            [
-                request
-                for request in sample
-                if request.split == split and request.event_seconds < until.get(split, math.inf)
-            ],
-            upstream,
-            contexts,
-            grades.of,
-            thin=split != "test",
-            seed=recipe.seed,
-        )
-        for split in ("train", "validation", "test")
-    }
-
-
-def _sample(log: Sequence[Request], recipe: Recipe) -> list[Request]:
-    if len(log) <= recipe.requests:
-        return list(log)
-    chosen = np.random.default_rng(recipe.seed).choice(len(log), recipe.requests, replace=False)
-    return [log[place] for place in np.sort(chosen)]
 
 
 def _print(figures: Mapping[str, float]) -> None:
