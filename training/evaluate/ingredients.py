@@ -10,7 +10,6 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ from training.cross_encoder.build import build as build_teacher
 from training.cross_encoder.recipe import RECIPES as TEACHERS
 from training.demo_shop import load
 from training.evaluate.__main__ import main as evaluate
-from training.evaluate.report import commit, machine, report_console
+from training.evaluate.report import report_console, write_record
 from training.evaluate.significance import Difference, paired
 from training.publish import up_to_date
 from training.recipe import fingerprint
@@ -169,22 +168,14 @@ def _write(
     measured: Mapping[str, Measured],
     differences: Mapping[str, Mapping[str, Difference]],
 ) -> None:
-    record = {
-        "figures": {
-            f"{name}/{key}": value for name, row in measured.items() for key, value in row.figures.items()
-        },
-        "comparisons": {
-            f"{name}/{key} vs {PLAIN}": found.record()
-            for name, row in differences.items()
-            for key, found in row.items()
-        },
-        "settings": {"data": str(options.data), "seed": options.seed, "sets": options.sets},
-        "commit": commit(),
-        "machine": machine(),
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+    figures = {f"{name}/{key}": value for name, row in measured.items() for key, value in row.figures.items()}
+    comparisons = {
+        f"{name}/{key} vs {PLAIN}": found.record()
+        for name, row in differences.items()
+        for key, found in row.items()
     }
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    settings = {"data": str(options.data), "seed": options.seed, "sets": options.sets}
+    write_record(options.out, figures, settings, {"comparisons": comparisons})
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:

@@ -66,14 +66,31 @@ def write(
     baselines: Mapping[str, float],
     more: Mapping[str, object] | None = None,
 ) -> None:
-    """Write the figures, and `more` beside them, as JSON: complete or not at all."""
+    """Write the figures with what is known of each, and `more` beside them, as `write_record` does."""
+    write_record(
+        path,
+        {name: figure.value for name, figure in figures.items()},
+        settings,
+        {
+            **(more or {}),
+            "intervals": {name: [figure.low, figure.high] for name, figure in figures.items()},
+            "queries": {name: figure.queries for name, figure in figures.items()},
+            "by_query": {name: list(figure.values) for name, figure in figures.items() if figure.values},
+            "baselines": dict(baselines),
+        },
+    )
+
+
+def write_record(
+    path: Path,
+    figures: Mapping[str, float],
+    settings: Mapping[str, object],
+    more: Mapping[str, object] | None = None,
+) -> None:
+    """Write figures by name, and `more` beside them, as JSON: complete or not at all."""
     record = {
         **(more or {}),
-        "figures": {name: figure.value for name, figure in figures.items()},
-        "intervals": {name: [figure.low, figure.high] for name, figure in figures.items()},
-        "queries": {name: figure.queries for name, figure in figures.items()},
-        "by_query": {name: list(figure.values) for name, figure in figures.items() if figure.values},
-        "baselines": dict(baselines),
+        "figures": dict(figures),
         "settings": dict(settings),
         "commit": commit(),
         "machine": machine(),

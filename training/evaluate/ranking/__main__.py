@@ -1,12 +1,10 @@
 """What the ranker and its order are worth: python -m training.evaluate.ranking --models models"""
 
 import argparse
-import json
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import astuple
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +27,7 @@ from training.evaluate.ranking.logged import LATER_DAYS, later, logged_figures, 
 from training.evaluate.ranking.position_bias import bias_table, learned_from, position_bias
 from training.evaluate.ranking.sweeps import Tried, blends, by_intent, diversities, flat
 from training.evaluate.ranking.upstream import read_upstream
-from training.evaluate.report import commit, machine, report_console
+from training.evaluate.report import report_console, write_record
 from training.ranker.recipe import Recipe
 from training.ranker.upstream import RETRIEVER, Upstream
 
@@ -82,7 +80,7 @@ def _evaluate(options: argparse.Namespace) -> int:
             console.print(_table(f"{title}: {options.split}", tried))
     for title, tried in tables.items():
         figures |= flat(title, tried)
-    _write(
+    write_record(
         options.out,
         figures,
         {
@@ -151,18 +149,6 @@ def _table(title: str, tried: Sequence[Tried]) -> Table:
         name = f"[bold]{each.name}" if each.best and each in named else each.name
         drawn.add_row(name, *(f"{value:.4f}" for value in astuple(each.worth)))
     return drawn
-
-
-def _write(path: Path, figures: Mapping[str, float], settings: Mapping[str, object]) -> None:
-    record = {
-        "figures": dict(figures),
-        "settings": dict(settings),
-        "commit": commit(),
-        "machine": machine(),
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:

@@ -5,12 +5,10 @@ nothing.
 """
 
 import argparse
-import json
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -21,12 +19,12 @@ from runtime.settings import StartupError
 from services.ranking.features import FEATURES
 from services.ranking.review_features import REVIEW_FEATURES
 from training.demo_shop import load
-from training.evaluate.report import commit, machine, report_console
-from training.ranker.__main__ import read_rows
+from training.evaluate.report import report_console, write_record
 from training.ranker.dataset import Rows
 from training.ranker.evaluation import evaluate
 from training.ranker.fit import fit
 from training.ranker.recipe import Recipe
+from training.ranker.splits import read_rows
 
 _SHOWN = ("pctr_auc", "pctr_position_ece", "pcvr_auc", "pcvr_ece", "relevance_ndcg@10", "blend_ndcg@10")
 
@@ -44,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     blind = {split: without_reviews(rows) for split, rows in splits.items()}
     figures = {name: trained(rows, options.seeds) for name, rows in (("with", splits), ("without", blind))}
     report_console().print(table(figures))
-    _write(options, figures)
+    write_record(options.out, _means(figures), {"seeds": options.seeds})
     return 0
 
 
@@ -82,17 +80,12 @@ def table(figures: Mapping[str, Mapping[str, Sequence[float]]]) -> Table:
     return drawn
 
 
-def _write(options: argparse.Namespace, figures: Mapping[str, Mapping[str, Sequence[float]]]) -> None:
-    means = {f"{which}/{name}": np.mean(each[name]) for which, each in figures.items() for name in each}
-    record = {
-        "figures": {f"demo_shop/{name}": float(value) for name, value in means.items()},
-        "settings": {"seeds": options.seeds},
-        "commit": commit(),
-        "machine": machine(),
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+def _means(figures: Mapping[str, Mapping[str, Sequence[float]]]) -> dict[str, float]:
+    return {
+        f"demo_shop/{which}/{name}": float(np.mean(values))
+        for which, each in figures.items()
+        for name, values in each.items()
     }
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
