@@ -7,6 +7,7 @@ from aisle.ranking.v1.ranking_pb2_grpc import add_RankingServiceServicer_to_serv
 from runtime.inference.store import ModelStore
 from runtime.serving.server import Endpoint, main
 from runtime.settings import load
+from services.ranking.made_up import made_up_inputs
 from services.ranking.model import RankingModel
 from services.ranking.request_log import RequestLog
 from services.ranking.rules.live import LiveRules
@@ -14,6 +15,7 @@ from services.ranking.service import RankingService
 from services.ranking.settings import RankingSettings
 
 SERVICE = "aisle.ranking.v1.RankingService"
+_WARMED_UP = (1, 200, 1000)  # candidates
 
 
 @asynccontextmanager
@@ -21,7 +23,8 @@ async def build(settings: RankingSettings) -> AsyncIterator[Sequence[Endpoint]]:
     """Load the rules and the model, and warm it up; yield the service."""
     rules = LiveRules(settings.rules)
     model = RankingModel.open(ModelStore(settings.models), settings, name=settings.model)
-    model.warm_up()
+    for rows in _WARMED_UP:
+        model.predict(made_up_inputs(rows))
     log = RequestLog(settings.request_log, settings.request_log_most) if settings.request_log else None
     service = RankingService(model, settings, rules, log)
     try:

@@ -13,7 +13,7 @@ from runtime.inference.store import ModelStore, StoredModel
 from runtime.observability.metrics import MODEL_SECONDS
 from runtime.settings import StartupError
 from services.ranking.features import FEATURES, Inputs
-from services.ranking.history_pairs import PAIRS, no_pairs
+from services.ranking.history_pairs import PAIRS
 from services.ranking.objectives import Predictions
 
 MODEL = "ranker"
@@ -56,11 +56,6 @@ class RankingModel:
         """
         stored = store.open(name, version)
         return cls(OnnxSession(stored, settings), _read_trained_on(stored))
-
-    def warm_up(self) -> None:
-        """Run a few sizes, so that the first request meets no first-time cost."""
-        for rows in (1, 200, 1000):
-            self.predict(Inputs(np.zeros((rows, len(FEATURES)), dtype=np.float32), no_pairs(rows)))
 
     def predict(self, inputs: Inputs) -> Predictions:
         """Return the probabilities of n candidates."""
