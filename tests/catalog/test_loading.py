@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from concurrent import futures
 from pathlib import Path
 from typing import Any
 
@@ -10,33 +9,21 @@ import grpc
 import pytest
 
 from aisle.gateway.v1.gateway_pb2 import GetProductResponse, UpsertProductsRequest, UpsertProductsResponse
-from aisle.gateway.v1.gateway_pb2_grpc import GatewayServiceServicer, add_GatewayServiceServicer_to_server
 from catalog.__main__ import main
-from runtime.serving.errors import InvalidArgument, Overloaded, Unavailable, to_status
+from runtime.serving.errors import Overloaded, Unavailable
+from tests.catalog.failing_gateway import FailingGateway, serving
 
-_Servicer: Any = GatewayServiceServicer
 
-
-class Gateway(_Servicer):  # type: ignore[misc]
-    """Keeps products in memory; `failures` are raised first, one a call."""
+class Gateway(FailingGateway):
+    """Keeps products in memory."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.products: dict[str, str] = {}
-        self.calls = 0
-        self.failures: list[Exception] = []
-        self.refuse = ""
-        self.broken_call = 0
 
     def UpsertProducts(self, request: UpsertProductsRequest, context: Any) -> UpsertProductsResponse:
-        self.calls += 1
-        if self.calls == self.broken_call:
-            context.abort(grpc.StatusCode.INTERNAL, "broken")
-        error: Any = self.failures.pop(0) if self.failures else None
-        for place, product in enumerate(request.products):
-            if product.id == self.refuse:
-                error = InvalidArgument({f"products[{place}].title": "must be better"})
-        if error is not None:
-            context.abort_with_status(to_status(error))
+        ids = [product.id for product in request.products]
+        self.fail_if_told(context, ids, "products[{}].title", "must be better")
         self.products |= {product.id: product.title["en"] for product in request.products}
         return UpsertProductsResponse(upserted=len(request.products))
 
@@ -48,12 +35,8 @@ class Gateway(_Servicer):  # type: ignore[misc]
 
 @pytest.fixture
 def gateway() -> Iterator[tuple[Gateway, str]]:
-    servicer, server = Gateway(), grpc.server(futures.ThreadPoolExecutor(4))
-    add_GatewayServiceServicer_to_server(servicer, server)
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
-    yield servicer, f"127.0.0.1:{port}"
-    server.stop(None).wait()
+    with serving(Gateway()) as served:
+        yield served
 
 
 def _catalogue(tmp_path: Path, count: int = 25) -> Path:

@@ -2,61 +2,36 @@
 
 import json
 from collections.abc import Iterator
-from concurrent import futures
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import grpc
 import pytest
 
 from aisle.catalog.v1.user_pb2 import EventType, UserEvent
 from aisle.gateway.v1.gateway_pb2 import RecordEventsRequest, RecordEventsResponse
-from aisle.gateway.v1.gateway_pb2_grpc import GatewayServiceServicer, add_GatewayServiceServicer_to_server
 from catalog.__main__ import main
-from runtime.serving.errors import InvalidArgument, Unavailable, to_status
+from runtime.serving.errors import Unavailable
+from tests.catalog.failing_gateway import FailingGateway, serving
 
-_Servicer: Any = GatewayServiceServicer
 
-
-class Gateway(_Servicer):  # type: ignore[misc]
-    """Keeps events by id; `failures` are raised first, one a call."""
+class Gateway(FailingGateway):
+    """Keeps events by id."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.events: dict[str, UserEvent] = {}
-        self.calls = 0
-        self.failures: list[Exception] = []
-        self.refuse = ""
-        self.broken_call = 0
 
     def RecordEvents(self, request: RecordEventsRequest, context: Any) -> RecordEventsResponse:
-        self.calls += 1
-        if self.calls == self.broken_call:
-            context.abort(grpc.StatusCode.INTERNAL, "broken")
-        error: Any = self.failures.pop(0) if self.failures else None
-        for place, event in enumerate(request.events):
-            if event.event_id == self.refuse:
-                error = InvalidArgument({f"events[{place}].event_time": "must be at most a day ahead"})
-        if error is not None:
-            context.abort_with_status(to_status(error))
+        ids = [event.event_id for event in request.events]
+        self.fail_if_told(context, ids, "events[{}].event_time", "must be at most a day ahead")
         fresh = [event for event in request.events if event.event_id not in self.events]
         self.events |= {event.event_id: event for event in fresh}
         return RecordEventsResponse(recorded=len(fresh), duplicates=len(request.events) - len(fresh))
 
 
-@contextmanager
-def _serving() -> Iterator[tuple[Gateway, str]]:
-    servicer, server = Gateway(), grpc.server(futures.ThreadPoolExecutor(4))
-    add_GatewayServiceServicer_to_server(servicer, server)
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
-    yield servicer, f"127.0.0.1:{port}"
-    server.stop(None).wait()
-
-
 @pytest.fixture
 def gateway() -> Iterator[tuple[Gateway, str]]:
-    with _serving() as served:
+    with serving(Gateway()) as served:
         yield served
 
 
@@ -179,7 +154,7 @@ def test_what_cannot_be_read_at_all_is_said(
     if content is not None:
         path.write_text(content)
     given.write_text(mapping)
-    with _serving() as (_, address):
+    with serving(Gateway()) as (_, address):
         assert _load(address, path, "--mapping", str(given)) == 1
     assert said in capsys.readouterr().err
 
