@@ -116,17 +116,24 @@ def test_weights_have_the_type_of_their_precision(graphs: dict[Any, Path]) -> No
     assert bytes_of("fp16", types.FLOAT16) > 10 * bytes_of("fp16", types.FLOAT)
 
 
-def test_products_kept_in_float_are_not_quantised(embedder: Embedder, tmp_path: Path) -> None:
-    def quantised(path: Path) -> int:
-        return sum(node.op_type == "MatMulInteger" for node in onnx.load(str(path)).graph.node)
-
-    both = [
-        export_onnx(
-            embedder, _sample(), ["embedding"], tmp_path / name[:4], precisions=["int8"], keep_float=name
+def test_products_named_are_quantised_in_finer_steps(embedder: Embedder, tmp_path: Path) -> None:
+    def kinds(finer: str, folder: str) -> list[str]:
+        graphs = export_onnx(
+            embedder, _sample(), ["embedding"], tmp_path / folder, precisions=["int8"], finer=finer
         )
-        for name in ("none-such", r"layer\.\d/output/dense")
-    ]
-    assert quantised(both[0]["int8"]) > quantised(both[1]["int8"])
+        return [node.op_type for node in onnx.load(str(graphs["int8"])).graph.node]
+
+    none, finer = kinds("none-such", "none"), kinds(r"layer\.\d/output/dense", "finer")
+    assert "MatMulNBits" not in none
+    assert finer.count("MatMulNBits") == 2
+    assert finer.count("MatMulInteger") == none.count("MatMulInteger") - 2
+    assert "MatMul" not in finer
+
+
+def test_finer_steps_stay_close_to_the_module(embedder: Embedder, tmp_path: Path) -> None:
+    feeds = _probes(20)
+    graphs = export_onnx(embedder, _sample(), ["embedding"], tmp_path, calibration=feeds, finer="dense")
+    assert Parity(embedder, ["embedding"], feeds).measure(graphs)["int8"]["cosine_min"] > 0.999
 
 
 def test_smoothing_keeps_the_function_and_saves_int8_from_an_outlier(tmp_path: Path) -> None:
@@ -192,7 +199,7 @@ def test_int8_is_made_again_with_care_when_it_misses(tmp_path: Path) -> None:
     exported = export_within_parity(
         module, _sample(), ["intent"], tmp_path, probes=_probes(40), precisions=("int8",)
     )
-    names = [n.name for n in onnx.load(str(exported.graphs["int8"])).graph.node if n.op_type == "MatMul"]
+    names = [n.name for n in onnx.load(str(exported.graphs["int8"])).graph.node if n.op_type == "MatMulNBits"]
     assert sum("output/dense" in name and "attention" not in name for name in names) == 2
     assert [path.name for path in tmp_path.iterdir()] == ["model.int8.onnx"]
 

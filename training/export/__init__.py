@@ -1,6 +1,6 @@
 """From a torch module to the graphs that serve it, and how far those are from the module."""
 
 from training.export.parity import Corpus, Parity
-from training.export.precisions import KEPT_FLOAT, Exported, export_onnx, export_within_parity
+from training.export.precisions import FINER, Exported, export_onnx, export_within_parity
 
-__all__ = ["KEPT_FLOAT", "Corpus", "Exported", "Parity", "export_onnx", "export_within_parity"]
+__all__ = ["FINER", "Corpus", "Exported", "Parity", "export_onnx", "export_within_parity"]

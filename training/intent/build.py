@@ -17,7 +17,7 @@ from services.intent.model import MODEL
 from training.base_models import BaseModel
 from training.demo_shop import INTENTS, SLOT_KEYS, DemoShop, Query
 from training.demo_shop.lexicon import WORDS
-from training.export import KEPT_FLOAT, Exported, export_within_parity
+from training.export import FINER, Exported, export_within_parity
 from training.finetuning import Method
 from training.intent.calibrate import calibrated
 from training.intent.clicks import weakly_labelled
@@ -190,7 +190,7 @@ def _export(order: Order, network: IntentNetwork, folder: Path) -> Exported:
         own_probes={"sentiment": feeds(tokenizer, reviews[:PARITY_REVIEWS], batch=1)},
         axes={"slots": {0: "batch", 1: "tokens"}},
         calibration=feeds(tokenizer, typical, batch=1),
-        kept_float=KEPT_FLOAT[1:],  # with none kept the smallest cosine was .949, and .98 is required
+        finer_products=FINER[1:],  # with none kept the smallest cosine was .949, and .98 is required
     )
 
 
