@@ -30,7 +30,7 @@ from training.cross_encoder.questions import (
 from training.cross_encoder.recipe import Recipe
 from training.demo_shop import DemoShop
 from training.evaluate.embeddings import EmbeddingCache
-from training.export import Exported, export_within_parity
+from training.export import SOURCES, Exported, export_within_parity
 from training.publish import publish, up_to_date
 from training.recipe import digest, fingerprint
 from training.retriever.embedder import tokenise
@@ -62,7 +62,7 @@ class Order:
             "shop": digest(self.shop.root / "fingerprint.json"),
             "extra": [[source.name, len(source.examples)] for source in self.extra],
             "retriever": retriever,
-            "code": digest(*sorted(Path(__file__).parent.glob("*.py"))),
+            "code": digest(*sorted(Path(__file__).parent.glob("*.py")), *SOURCES),
         }
 
 

@@ -17,7 +17,7 @@ from services.intent.model import MODEL
 from training.base_models import BaseModel
 from training.demo_shop import INTENTS, SLOT_KEYS, DemoShop, Query
 from training.demo_shop.lexicon import WORDS
-from training.export import FINER, Exported, export_within_parity
+from training.export import FINER, SOURCES, Exported, export_within_parity
 from training.finetuning import Method
 from training.intent.calibrate import calibrated
 from training.intent.clicks import weakly_labelled
@@ -64,7 +64,7 @@ class Order:
             "shop": digest(self.shop.root / "fingerprint.json"),
             "words": digest(*sorted(WORDS.glob("*.yaml")), *sorted(_HERE.glob("words/*.yaml"))),
             "public": [[each.name, len(each.examples)] for each in self.public],
-            "code": digest(*sorted(_HERE.glob("*.py")), _HERE.parent / "mistakes.py"),
+            "code": digest(*sorted(_HERE.glob("*.py")), _HERE.parent / "mistakes.py", *SOURCES),
         }
 
     def queries(self, split: str) -> list[Query]:

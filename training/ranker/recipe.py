@@ -9,7 +9,7 @@ from training.recipe import digest
 
 _REPOSITORY = Path(__file__).resolve().parents[2]
 # The code that makes features and candidates decides the weights as much as the data does.
-_SOURCES = ("training/ranker", "services/ranking", "services/retrieval")
+_SOURCES = ("training/ranker", "training/export", "services/ranking", "services/retrieval")
 
 
 @dataclass(frozen=True)

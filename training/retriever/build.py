@@ -15,7 +15,7 @@ from runtime.settings import StartupError
 from services.retrieval.text import passage
 from training.base_models import BaseModel
 from training.demo_shop import DemoShop
-from training.export import Exported, export_within_parity
+from training.export import SOURCES, Exported, export_within_parity
 from training.finetuning import Method
 from training.publish import publish, up_to_date
 from training.recipe import digest, fingerprint
@@ -55,7 +55,7 @@ class Order:
                 raise StartupError(f"{held}; {dimension} cannot be cut from them")
 
     def settings(self) -> dict[str, object]:
-        """All that decides the weights, as JSON values."""
+        """All that decides the graphs, as JSON values."""
         return {
             **self.recipe.settings(self.method, self.seed),
             "base": self.base.name,
@@ -64,7 +64,7 @@ class Order:
             "shop": digest(self.shop.root / "fingerprint.json"),
             "passages": fingerprint({"of": [passage(product) for product in self.shop.products]}),
             "extra": [[source.name, len(source.examples)] for source in self.extra],
-            "code": digest(*sorted(Path(__file__).parent.glob("*.py"))),
+            "code": digest(*sorted(Path(__file__).parent.glob("*.py")), *SOURCES),
         }
 
 
