@@ -9,7 +9,7 @@ import numpy as np
 from tqdm import tqdm
 
 from aisle.gateway.v1.gateway_pb2_grpc import GatewayServiceStub
-from bench import arrivals, histogram, load, processes, scrape, watch
+from bench import arrivals, histogram, load, priority, processes, scrape, watch
 from bench.calls import KINDS
 from bench.mixes import Mix
 from bench.summary import Summary, summarise
@@ -83,7 +83,8 @@ def require_bounded(settings: Load, rates: Sequence[float]) -> None:
 async def measure(target: Target, settings: Load, name: str, rate: float, stop: Stop) -> Measured:
     """Load a gateway at `rate` calls a second; raises ValueError when the load is too large or empty."""
     plan = _plan(target.mix, settings, rate)
-    with tqdm(total=len(plan.due), desc=f"{name} {rate:.1f}/s", unit="req", disable=None) as bar:
+    sending = tqdm(total=len(plan.due), desc=f"{name} {rate:.1f}/s", unit="req", disable=None)
+    with sending as bar, priority.ahead():
         outcomes, before = await _carry_out(target, settings, plan, bar.update, stop)
     latencies = [each for outcome in outcomes.values() for each in outcome.latencies]
     watched = None

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench import machine, page, picture, queries, report, saturation
+from bench import machine, page, picture, priority, queries, report, saturation
 from bench.connection import connect
 from bench.measure import Load, Measured, Stop, Target
 from bench.mixes import Mix
@@ -105,6 +105,7 @@ def about(options: argparse.Namespace) -> dict[str, Any]:
     return {
         "commit": machine.commit(),
         "machine": machine.machine(),
+        "generator_goes_first": priority.permitted(),
         "catalogue_products": machine.catalogue_products(metrics) if metrics else None,
     }
 
@@ -165,5 +166,7 @@ def _print_facts(options: argparse.Namespace, facts: Mapping[str, Any]) -> None:
         f"{options.warmup:g} s warm-up and {options.duration:g} s a rate, "
         f"deadline {options.deadline_ms:g} ms; latency from the intended send time"
     )
+    if facts["generator_goes_first"]:
+        print("the load generator goes before the services where they share cores")
     if not facts["valid"]:
         print("NOT VALID: the load generator was late at some rate; those rows are marked doubtful")
