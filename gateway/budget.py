@@ -24,6 +24,7 @@ class Budget:
     retrieval_seconds: float
     ranking_seconds: float
     reranking_seconds: float = 0.0
+    reranking_least_seconds: float = 0.0
 
     def profile(self, remaining: float) -> float:
         """Return the seconds for reading the profile when `remaining` seconds are left."""
@@ -42,8 +43,9 @@ class Budget:
         return self._share(remaining, _RANKING_SHARE, self.ranking_seconds)
 
     def reranking(self, remaining: float) -> float:
-        """Return the seconds for ordering the first hits anew, once they are ordered."""
-        return self._share(remaining, _RERANKING_SHARE, self.reranking_seconds)
+        """Return the seconds for ordering the first hits anew, 0 when they are too few to begin."""
+        seconds = self._share(remaining, _RERANKING_SHARE, self.reranking_seconds)
+        return seconds if seconds >= self.reranking_least_seconds else 0.0
 
     def products(self, remaining: float) -> float:
         """Return the seconds for reading the products of the page, the last stage."""

@@ -31,7 +31,7 @@ from gateway.pages import Page
 from gateway.pins import Pinned
 from gateway.popular import PopularList
 from gateway.profile import read_history
-from gateway.reranking import NOT_READ, Reranker, Reranking
+from gateway.reranking import Reranker
 from gateway.shelves import LATEST, both, other_categories
 from gateway.understanding import neutral, searched_instead, understand
 from runtime.serving import deadline
@@ -89,7 +89,7 @@ class Flow:
         reviews: ReviewCounts,
         candidates: int,
         policy: Policy,
-        reranking: Reranking = NOT_READ,
+        reranked: int = 0,
     ) -> None:
         self._backends = backends
         self._profiles = profiles
@@ -98,7 +98,7 @@ class Flow:
         self._reviews = reviews
         self._candidates = candidates
         self._narrower = Narrower(backends, budget, policy)
-        self._reranker = Reranker(backends, budget, reranking)
+        self._reranker = Reranker(backends, budget, reranked)
 
     @property
     def budget(self) -> Budget:
@@ -229,7 +229,7 @@ class Flow:
         request.MergeFrom(wish.ranking)
         seconds = self._budget.ranking(deadline.remaining())
         order = await order_candidates(self._backends, request, seconds, notes)
-        return await self._reranker.rerank(request, order, notes)
+        return await self._reranker.rerank(request, searched_instead(retrieved) or wish.query, order, notes)
 
     async def _products(self, ids: list[str]) -> Sequence[Product]:
         seconds = self._budget.products(deadline.remaining())

@@ -1,7 +1,6 @@
 """The tier after ranking: a cross-encoder reads the first hits beside the query, where the time allows."""
 
 import time
-from dataclasses import dataclass
 
 from aisle.catalog.v1.serving_pb2 import Stage
 from aisle.ranking.v1.ranking_pb2 import RankRequest, RerankRequest, RerankResponse
@@ -15,43 +14,33 @@ from runtime.serving import deadline
 from runtime.serving.errors import AisleError, DeadlineExceeded
 
 
-@dataclass(frozen=True)
-class Reranking:
-    """What is configured: `hits` are read, 0 for none, and only in `least_seconds` or more."""
-
-    hits: int = 0
-    least_seconds: float = 0.0
-
-
-NOT_READ = Reranking()
-
-
 class Reranker:
     """Orders the first hits anew; ranking applies rules, caps and diversity to the new scores as before."""
 
-    def __init__(self, backends: Backends, budget: Budget, chosen: Reranking) -> None:
+    def __init__(self, backends: Backends, budget: Budget, hits: int) -> None:
+        """Read so many first `hits`, 0 for none."""
         self._backends = backends
         self._budget = budget
-        self._chosen = chosen
+        self._hits = hits
 
-    async def rerank(self, request: RankRequest, order: Order, notes: Notes) -> Order:
+    async def rerank(self, request: RankRequest, query: str, order: Order, notes: Notes) -> Order:
         """Return the order after reading, or `order` itself where reading is not wanted, late or failed.
 
-        `request` is what ranking was asked for `order`. Nothing waits for this tier: without the time for it
-        the answer is ranking's, and says so.
+        `request` is what ranking was asked for `order`, `query` what was searched for. Nothing waits for this
+        tier: without the time for it the answer is ranking's, and says so.
         """
-        if not self._wanted(request, order):
+        if not self._wanted(request, query, order):
             return order
         seconds = self._budget.reranking(deadline.remaining())
-        if seconds < self._chosen.least_seconds:
+        if not seconds:
             short = DeadlineExceeded(
-                f"{seconds:.3f} s are left for reading, {self._chosen.least_seconds} needed"
+                "too little time is left for the cross-encoder; the first hits stay unread"
             )
             notes.missing(Stage.STAGE_BUDGET, short, spared=True)
             return order
         try:
             with notes.clock.stage("reranking"):
-                asked = await self._ask(request, order, seconds)
+                asked = await self._ask(request, query, order, seconds)
         except StageFailure as error:
             notes.missing(Stage.STAGE_RERANKING, error, spared=True)
             return order
@@ -62,16 +51,14 @@ class Reranker:
         read = dict(zip(rows, answer.relevances, strict=True))
         return Order(answer.ranking.order, answer.ranking.scores, answer.ranking, read)
 
-    def _wanted(self, request: RankRequest, order: Order) -> bool:
+    def _wanted(self, request: RankRequest, query: str, order: Order) -> bool:
         """Whether there is anything to read, and it counts for the one who asks."""
         weights = request.weights
         switched_off = weights.HasField("cross_encoder") and weights.cross_encoder == 0
-        return bool(
-            self._chosen.hits and request.query and order.predictions and order.rows and not switched_off
-        )
+        return bool(self._hits and query and order.predictions and order.rows and not switched_off)
 
     async def _ask(
-        self, request: RankRequest, order: Order, seconds: float
+        self, request: RankRequest, query: str, order: Order, seconds: float
     ) -> tuple[list[int], RerankResponse] | None:
         """Return the rows read, and what was answered; None where no product has a text."""
         until = time.monotonic() + seconds
@@ -80,7 +67,8 @@ class Reranker:
             return None
         rows = list(passages)
         answer = await self._backends.rerank(
-            RerankRequest(request=request, rows=rows, passages=passages.values()), until - time.monotonic()
+            RerankRequest(request=request, rows=rows, passages=passages.values(), query=query),
+            until - time.monotonic(),
         )
         require_whole(answer.ranking, len(request.candidates.products.ids))
         if len(answer.relevances) != len(rows):
@@ -90,7 +78,7 @@ class Reranker:
     async def _passages(self, request: RankRequest, order: Order, seconds: float) -> dict[int, str]:
         """Return the passages of the first hits by row; a product that is gone, or has no text, has none."""
         ids = request.candidates.products.ids
-        row_of = {ids[row]: row for row in order.rows[: self._chosen.hits]}
+        row_of = {ids[row]: row for row in order.rows[: self._hits]}
         found = await self._backends.get_products(GetProductsRequest(ids=row_of, with_passages=True), seconds)
         texts = zip(found.products, found.passages, strict=True)
         return {row_of[product.id]: passage for product, passage in texts if passage.strip()}

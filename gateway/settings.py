@@ -6,7 +6,6 @@ from pydantic import Field
 
 from gateway.budget import Budget
 from gateway.constraints import Policy
-from gateway.reranking import Reranking
 from runtime.money import read_rates
 from runtime.serving.server import ServerSettings
 
@@ -68,10 +67,6 @@ class GatewaySettings(ServerSettings):
         """Return which of a query's conditions narrow; raises StartupError when the rates cannot be read."""
         return Policy(self.narrowing_confidence, self.narrowing_keys, read_rates(self.rates))
 
-    def reranking(self) -> Reranking:
-        """Return how many hits a cross-encoder reads, and when."""
-        return Reranking(self.rerank, self.reranking_least_seconds)
-
     def budget(self) -> Budget:
         """Return how the time of a request is divided."""
         return Budget(
@@ -81,4 +76,5 @@ class GatewaySettings(ServerSettings):
             retrieval_seconds=self.retrieval_seconds,
             ranking_seconds=self.ranking_seconds,
             reranking_seconds=self.reranking_seconds,
+            reranking_least_seconds=self.reranking_least_seconds,
         )

@@ -71,7 +71,7 @@ class RankingService(RankingServiceServicer):
         check_read(request, self._settings.rerank)
         clock = StageClock()
         with clock.stage("reranking/cross_encoder"):
-            relevances = await self._cross_encoder.relevances(request.request.query, request.passages)
+            relevances = await self._cross_encoder.relevances(request.query, request.passages)
         read = Read(np.array(request.rows, dtype=np.int64), relevances)
         ranking = await self._order(request.request, clock, "reranking", read)
         return RerankResponse(ranking=ranking, relevances=relevances.tolist())

@@ -58,10 +58,8 @@ def check_read(request: RerankRequest, most: int) -> None:
     for place, passage in enumerate(request.passages):
         if not passage.strip():
             violations.add(f"passages[{place}]", "must not be empty: leave out a product without a text")
-    if not 1 <= len(request.request.query) <= _MOST_QUERY:
-        violations.add(
-            "request.query", f"must hold 1 to {_MOST_QUERY} characters, got {len(request.request.query)}"
-        )
+    if not 1 <= len(request.query) <= _MOST_QUERY:
+        violations.add("query", f"must hold 1 to {_MOST_QUERY} characters, got {len(request.query)}")
     violations.raise_if_any()
 
 

@@ -28,7 +28,7 @@ from tests.ranking.builders import rich_request
 from tests.ranking.tiny_cross_encoder import publish_tiny, store_beside
 
 N, READ = 40, 6
-WEIGHT = 0.8
+QUERY, WEIGHT = "a shoe", 0.8
 MEANT = Calibration(slope=1.0, intercept=-2.0)
 WORDS = ["none", "fair", "good", "none at all", "best", "fair good"]  # the passages of the first hits
 
@@ -51,7 +51,7 @@ def service(models: Path, rules: str = "", log: RequestLog | None = None, **chos
 
 def asked(**fields: Any) -> RankRequest:
     request = rich_request(N)
-    request.MergeFrom(RankRequest(query="a shoe", weights=ObjectiveWeights(cross_encoder=WEIGHT), **fields))
+    request.MergeFrom(RankRequest(weights=ObjectiveWeights(cross_encoder=WEIGHT), **fields))
     return request
 
 
@@ -61,7 +61,9 @@ async def both(
     """What Rank answers, and then Rerank with `words` as the passages of its first hits, and their rows."""
     first = await ranking.Rank(request, None)
     rows = list(first.order)[: len(words)]
-    answer = await ranking.Rerank(RerankRequest(request=request, rows=rows, passages=words), None)
+    answer = await ranking.Rerank(
+        RerankRequest(request=request, query=QUERY, rows=rows, passages=words), None
+    )
     said = MEANT.probabilities(np.array([_worth(each) for each in words]))
     assert list(answer.relevances) == pytest.approx(said.tolist())
     return first, answer.ranking, rows
@@ -172,8 +174,8 @@ WRONG: dict[str, tuple[str, Callable[[RerankRequest], Any]]] = {
     "a negative row": ("rows", _rows(-1, 2)),
     "a passage too few": ("passages", lambda r: r.passages.pop()),
     "an empty passage": ("passages[1]", lambda r: r.passages.__setitem__(1, " \n")),
-    "no query": ("request.query", lambda r: r.request.ClearField("query")),
-    "a long query": ("request.query", lambda r: setattr(r.request, "query", "x" * 513)),
+    "no query": ("query", lambda r: r.ClearField("query")),
+    "a long query": ("query", lambda r: setattr(r, "query", "x" * 513)),
     "a weight beyond its limit": (
         "weights.cross_encoder",
         lambda r: setattr(r.request.weights, "cross_encoder", 2.5),
@@ -184,7 +186,7 @@ WRONG: dict[str, tuple[str, Callable[[RerankRequest], Any]]] = {
 @pytest.mark.parametrize("case", WRONG)
 async def test_what_cannot_be_read_is_named(models: Path, case: str) -> None:
     field, change = WRONG[case]
-    request = RerankRequest(request=asked(), rows=[3, 1, 2], passages=["good", "fair", "best"])
+    request = RerankRequest(request=asked(), query=QUERY, rows=[3, 1, 2], passages=["good", "fair", "best"])
     change(request)
     with pytest.raises(InvalidArgument) as error:
         await service(models).Rerank(request, None)
@@ -192,7 +194,7 @@ async def test_what_cannot_be_read_is_named(models: Path, case: str) -> None:
 
 
 async def test_a_logit_that_is_no_number_is_an_error_that_names_the_passage(models: Path) -> None:
-    request = RerankRequest(request=asked(), rows=[3, 1], passages=["good", "broken"])
+    request = RerankRequest(request=asked(), query=QUERY, rows=[3, 1], passages=["good", "broken"])
     with pytest.raises(AisleError, match="gave nan for passage 1"):
         await service(models).Rerank(request, None)
 
@@ -201,7 +203,7 @@ async def test_a_process_without_a_cross_encoder_says_how_to_get_one(models: Pat
     settings = RankingSettings(models=models)
     ranking = RankingService(RankingModel.open(ModelStore(models), settings), settings)
     with pytest.raises(FailedPrecondition, match="--rerank"):
-        await ranking.Rerank(RerankRequest(request=asked(), rows=[0], passages=["good"]), None)
+        await ranking.Rerank(RerankRequest(request=asked(), query=QUERY, rows=[0], passages=["good"]), None)
 
 
 async def test_missing_model_stops_the_start_only_where_it_is_wanted(
