@@ -7,9 +7,10 @@ from aisle.ranking.v1.ranking_pb2 import RankRequest, RerankRequest, RerankRespo
 from aisle.retrieval.v1.retrieval_pb2 import GetProductsRequest
 from gateway.backends import Backends
 from gateway.budget import Budget
-from gateway.degradation import StageFailure
+from gateway.degradation import StageFailure, reason_of
 from gateway.notes import Notes
 from gateway.order import Order, require_whole
+from gateway.pace import Pace
 from runtime.serving import deadline
 from runtime.serving.errors import AisleError, DeadlineExceeded
 
@@ -22,6 +23,7 @@ class Reranker:
         self._backends = backends
         self._budget = budget
         self._hits = hits
+        self._pace = Pace()
 
     async def rerank(self, request: RankRequest, query: str, order: Order, notes: Notes) -> Order:
         """Return the order after reading, or `order` itself where reading is not wanted, late or failed.
@@ -32,7 +34,7 @@ class Reranker:
         if not self._wanted(request, query, order):
             return order
         seconds = self._budget.reranking(deadline.remaining())
-        if not seconds:
+        if not seconds or not self._pace.allows(seconds):
             short = DeadlineExceeded(
                 "too little time is left for the cross-encoder; the first hits stay unread"
             )
@@ -42,6 +44,8 @@ class Reranker:
             with notes.clock.stage("reranking"):
                 asked = await self._ask(request, query, order, seconds)
         except StageFailure as error:
+            if reason_of(error) == "late":
+                self._pace.outlasted(seconds)
             notes.missing(Stage.STAGE_RERANKING, error, spared=True)
             return order
         if asked is None:
@@ -61,15 +65,16 @@ class Reranker:
         self, request: RankRequest, query: str, order: Order, seconds: float
     ) -> tuple[list[int], RerankResponse] | None:
         """Return the rows read, and what was answered; None where no product has a text."""
-        until = time.monotonic() + seconds
+        began = time.monotonic()
         passages = await self._passages(request, order, seconds)
         if not passages:
             return None
         rows = list(passages)
         answer = await self._backends.rerank(
             RerankRequest(request=request, rows=rows, passages=passages.values(), query=query),
-            until - time.monotonic(),
+            began + seconds - time.monotonic(),
         )
+        self._pace.took(time.monotonic() - began)
         require_whole(answer.ranking, len(request.candidates.products.ids))
         if len(answer.relevances) != len(rows):
             raise AisleError(f"ranking read {len(answer.relevances)} of {len(rows)} passages")
@@ -79,6 +84,13 @@ class Reranker:
         """Return the passages of the first hits by row; a product that is gone, or has no text, has none."""
         ids = request.candidates.products.ids
         row_of = {ids[row]: row for row in order.rows[: self._hits]}
-        found = await self._backends.get_products(GetProductsRequest(ids=row_of, with_passages=True), seconds)
-        texts = zip(found.products, found.passages, strict=True)
+        answer = await self._backends.get_products(
+            GetProductsRequest(ids=row_of, with_passages=True), seconds
+        )
+        if len(answer.passages) != len(answer.products):
+            raise AisleError(
+                f"retrieval gave {len(answer.passages)} passages of {len(answer.products)} products; "
+                "is it of an older version?"
+            )
+        texts = zip(answer.products, answer.passages, strict=True)
         return {row_of[product.id]: passage for product, passage in texts if passage.strip()}

@@ -56,9 +56,8 @@ def settle(basis: Basis, predictions: Predictions) -> Ordered:
         now_seconds=basis.now_seconds,
     )
     if len(basis.read.rows):
-        arranged = _say_who_moved(
-            arranged, order(alone - found[CROSS_ENCODER], basis.fused), order(alone, basis.fused)
-        )
+        unread: Floats = np.sum([term for name, term in found.items() if name != CROSS_ENCODER], axis=0)
+        arranged = _say_who_moved(arranged, order(unread, basis.fused), order(alone, basis.fused))
     return Ordered(found, added, alone + added, arranged)
 
 

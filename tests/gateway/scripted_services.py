@@ -71,6 +71,7 @@ class ScriptedServices(IntentServiceServicer, RetrievalServiceServicer, RankingS
     reread: list[RerankRequest] = field(default_factory=list)
     unread: int = 0  # passages of which nothing is said, after all
     textless: set[str] = field(default_factory=set)
+    old: bool = False  # knows of no passages
     judged: list[list[str]] = field(default_factory=list)  # reviews of each request that was answered
     illegible: str = ""  # a request that holds this review is refused
 
@@ -132,7 +133,9 @@ class ScriptedServices(IntentServiceServicer, RetrievalServiceServicer, RankingS
             if each not in self.deleted
         ]
         passages = ["" if each.id in self.textless else f"text of {each.id}" for each in products]
-        return GetProductsResponse(products=products, passages=passages if request.with_passages else ())
+        return GetProductsResponse(
+            products=products, passages=passages if request.with_passages and not self.old else ()
+        )
 
     async def Rank(self, request: RankRequest, context: Any) -> RankResponse:
         self.ranked.append(request)

@@ -16,11 +16,12 @@ from aisle.retrieval.v1.retrieval_pb2 import RetrieveRequest
 from gateway.backends import Backends
 from gateway.budget import Budget
 from gateway.flow import Answer, Flow, Wish
+from gateway.pace import Pace
 from gateway.pages import read_page
 from gateway.popular import PopularList
 from gateway.settings import GatewaySettings
 from runtime.observability.metrics import DEGRADED
-from runtime.serving import admission
+from runtime.serving import admission, deadline
 from runtime.serving.errors import Violations
 from runtime.state.review_counts import ReviewCounts
 from runtime.state.sqlite import SqliteState
@@ -173,6 +174,47 @@ async def test_products_that_are_gone_or_have_no_text_are_not_read(
     answer = await flow_with().answer(_wish())
     assert list(services[0].reread[0].rows) == [4, 2]
     assert _ids(answer) == REORDERED
+
+
+async def test_retrieval_of_an_older_version_leaves_the_order_of_rank(
+    services: Any, flow_with: Callable[..., Flow]
+) -> None:
+    services[0].old = True
+    answer = await flow_with().answer(_wish())
+    assert _ids(answer) == RANKED
+    assert _told(answer) == {"STAGE_RERANKING": "error"}
+
+
+async def test_what_was_late_is_passed_over_until_its_pace_is_forgotten(
+    services: Any, flow_with: Callable[..., Flow]
+) -> None:
+    services[0].failures["Rerank"] = grpc.StatusCode.DEADLINE_EXCEEDED
+    flow = flow_with(reranking_seconds=5.0)
+    assert _told(await flow.answer(_wish())) == {"STAGE_RERANKING": "late"}
+    services[0].failures.clear()
+    told = []
+    for _ in range(20):
+        deadline.begin(8.0)  # .6 of which is a little less than what was not enough
+        told.append(_told(await flow.answer(_wish())))
+    assert told[0] == {"STAGE_BUDGET": "late"}
+    assert told[-1] == {}
+
+
+def test_pace_follows_what_was_seen_and_is_forgotten_where_nothing_is() -> None:
+    pace = Pace()
+    assert pace.allows(0.0)
+    pace.took(0.2)
+    assert pace.seconds == 0.2
+    pace.took(0.4)
+    assert pace.seconds == pytest.approx(0.22)
+    assert pace.allows(0.23) and not pace.allows(0.21)
+    pace.outlasted(0.5)
+    pace.outlasted(0.3)
+    assert pace.seconds == 0.5
+    passed_over = 0
+    while not pace.allows(0.4):
+        passed_over += 1
+    assert passed_over == 12  # .5 · .98^12 is the first below .4
 
 
 async def test_nothing_to_read_asks_nobody(services: Any, flow_with: Callable[..., Flow]) -> None:
