@@ -188,6 +188,7 @@ def _export(
         folder,
         probes=lists,
         calibration=single[:CALIBRATION_PAIRS],
+        without_int8=True,  # a logit bears less rounding than an embedding does
     )
 
 
