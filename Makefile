@@ -21,8 +21,10 @@ MODELS ?= models
 TEXTS ?=
 METHOD ?= full
 RECIPE ?= default
+CROSS_ENCODER_RECIPE ?= long
 GATEWAY ?=
 RATES ?=
+RERANK ?=
 SETS ?=
 SPLIT ?= validation
 SIZE ?= 100k
@@ -42,8 +44,9 @@ FINE_TUNING := $(wildcard training/*.py training/base_models/*.py training/expor
 ENCODERS := $(MODELS)/.trained-retriever $(MODELS)/.trained-intent
 SEQUENCE := $(MODELS)/.trained-sequence
 RANKER := $(MODELS)/.trained-ranker
+CROSS_ENCODER := $(MODELS)/.trained-cross-encoder
 
-.PHONY: help setup protos shop models demo serve test lint eval eval-recommend bench bench-gate bench-search bench-retrieval bench-peers images clean eval-ingredients eval-intent compare-methods eval-ranking
+.PHONY: help setup protos shop models cross-encoder demo serve test lint eval eval-recommend bench bench-gate bench-search bench-retrieval bench-peers images clean eval-ingredients eval-intent compare-methods eval-ranking eval-reranking
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -98,6 +101,18 @@ $(MODELS)/.trained-sequence: $(SHOP)/products.jsonl $(wildcard training/*.py tra
 	$(PY) -m training.sequence --shop $(SHOP) --models $(MODELS)
 	touch $@
 
+cross-encoder: models $(CROSS_ENCODER) ## train the optional model that reads the first hits (CROSS_ENCODER_RECIPE=default|long|large)
+
+# Not with the four models: a search is served without it unless RERANK says how many first hits it reads.
+$(CROSS_ENCODER): $(MODELS)/.trained-retriever $(wildcard training/cross_encoder/*.py) services/ranking/pairs.py
+	$(PY) -m training.cross_encoder --shop $(SHOP) --models $(MODELS) --recipe $(CROSS_ENCODER_RECIPE)
+	touch $@
+
+ifneq ($(RERANK),)
+demo serve bench bench-search eval: cross-encoder
+demo serve bench bench-search: export AISLE_RERANK := $(RERANK)
+endif
+
 # Prices of the demo shop are in yuan; a query may name dollars.
 ifeq ($(CATALOG),demo)
 demo serve bench bench-search eval: export AISLE_RATES := training/demo_shop/rates.json
@@ -133,7 +148,7 @@ lint: setup ## ruff, mypy --strict, buf, manifests, rules of the folders
 	$(PY) -m pytest -q tests/architecture tests/deploy/test_manifests.py
 
 eval: models ## relevance of search on real data and the demo shop (DATA=folder)
-	$(PY) -m training.evaluate --data $(DATA) --models $(MODELS) --shop $(SHOP)
+	$(PY) -m training.evaluate --data $(DATA) --models $(MODELS) --shop $(SHOP) $(if $(RERANK),--rerank $(RERANK))
 
 eval-ingredients: models ## what each ingredient of the retriever's recipe is worth; trains it once for each (DATA=folder)
 	$(PY) -m training.evaluate.ingredients --data $(DATA) --models $(MODELS) --shop $(SHOP)
@@ -149,6 +164,9 @@ eval-recommend: models ## recommendations: SASRec on published sets, the demo sh
 
 eval-ranking: models ## what the order is worth on the demo shop: objectives, and diversity (SPLIT=validation|test)
 	$(PY) -m training.evaluate.ranking --models $(MODELS) --shop $(SHOP) --split $(SPLIT)
+
+eval-reranking: cross-encoder ## what reading the first hits is worth on the demo shop (SPLIT=validation|test)
+	$(PY) -m training.evaluate.ranking.reranking --models $(MODELS) --shop $(SHOP) --split $(SPLIT)
 
 bench: $(if $(GATEWAY),setup,models) ## latency of searches under open-loop load (GATEWAY=host:port RATES=5,10 BENCH="slo --p99-ms 60")
 	$(if $(GATEWAY),,$(PY) -m deploy.local run --state $(STATE) --models $(MODELS) --catalog $(CATALOG_PATH) --) \

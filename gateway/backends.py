@@ -15,7 +15,7 @@ from aisle.intent.v1.intent_pb2 import (
     UnderstandResponse,
 )
 from aisle.intent.v1.intent_pb2_grpc import IntentServiceStub
-from aisle.ranking.v1.ranking_pb2 import RankRequest, RankResponse
+from aisle.ranking.v1.ranking_pb2 import RankRequest, RankResponse, RerankRequest, RerankResponse
 from aisle.ranking.v1.ranking_pb2_grpc import RankingServiceStub
 from aisle.retrieval.v1 import retrieval_pb2
 from aisle.retrieval.v1.retrieval_pb2_grpc import RetrievalServiceStub
@@ -70,9 +70,10 @@ class Backends:
     ) -> None:
         # The generated stubs are typed for both kinds of channel; these are asynchronous.
         self._intent = cast(Any, IntentServiceStub(intent))
-        self._rank = cast(Any, RankingServiceStub(ranking)).Rank
+        self._ranking = cast(Any, RankingServiceStub(ranking))
         self._retrieval = cast(Any, RetrievalServiceStub(retrieval))
-        self._services = {name: Service(name) for name in ("intent", "retrieval", "ranking")}
+        # A cross-encoder that takes too long says nothing about ranking itself: it has a breaker of its own.
+        self._services = {name: Service(name) for name in ("intent", "retrieval", "ranking", "reranking")}
 
     async def understand(self, request: UnderstandRequest, seconds: float) -> UnderstandResponse:
         """Ask the intent service to read a query."""
@@ -110,7 +111,12 @@ class Backends:
 
     async def rank(self, request: RankRequest, seconds: float) -> RankResponse:
         """Ask the ranking service to order candidates."""
-        answer: RankResponse = await self._services["ranking"].ask(self._rank, request, seconds)
+        answer: RankResponse = await self._services["ranking"].ask(self._ranking.Rank, request, seconds)
+        return answer
+
+    async def rerank(self, request: RerankRequest, seconds: float) -> RerankResponse:
+        """Ask the ranking service to read passages, and to order the candidates anew."""
+        answer: RerankResponse = await self._services["reranking"].ask(self._ranking.Rerank, request, seconds)
         return answer
 
     async def get_products(

@@ -7,6 +7,7 @@ _PROFILE_SHARE = 0.1
 _INTENT_SHARE = 0.6
 _RETRIEVAL_SHARE = 0.6
 _RANKING_SHARE = 0.6
+_RERANKING_SHARE = 0.6
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,8 @@ class Budget:
     intent_seconds: float
     retrieval_seconds: float
     ranking_seconds: float
+    reranking_seconds: float = 0.0
+    reranking_least_seconds: float = 0.0
 
     def profile(self, remaining: float) -> float:
         """Return the seconds for reading the profile when `remaining` seconds are left."""
@@ -38,6 +41,11 @@ class Budget:
     def ranking(self, remaining: float) -> float:
         """Return the seconds for ordering the candidates."""
         return self._share(remaining, _RANKING_SHARE, self.ranking_seconds)
+
+    def reranking(self, remaining: float) -> float:
+        """Return the seconds for ordering the first hits anew, 0 when they are too few to begin."""
+        seconds = self._share(remaining, _RERANKING_SHARE, self.reranking_seconds)
+        return seconds if seconds >= self.reranking_least_seconds else 0.0
 
     def products(self, remaining: float) -> float:
         """Return the seconds for reading the products of the page, the last stage."""

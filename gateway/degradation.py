@@ -42,11 +42,14 @@ def reason_of(error: BaseException) -> Reason:
     return _REASONS.get(code, "error") if code else "error"
 
 
-def degrade(stage: "Stage.ValueType", error: BaseException) -> Degradation:
-    """Count and log that `stage` is missing because of `error`; return what the caller is told."""
+def degrade(stage: "Stage.ValueType", error: BaseException, *, spared: bool = False) -> Degradation:
+    """Count and log that `stage` is missing because of `error`; return what the caller is told.
+
+    It is noted as a strain, for which fewer calls are let in, unless the stage was `spared`.
+    """
     name = Stage.Name(stage).removeprefix("STAGE_").lower()
     reason = reason_of(error)
-    if reason in _STRAINS:
+    if reason in _STRAINS and not spared:
         note_strain()
     DEGRADED.labels(name, reason).inc()
     logger.info("degraded", stage=name, reason=reason, error=_text_of(error))

@@ -1,4 +1,4 @@
-"""The way of a read: profile, then intent and candidates at once, then ranking, then the page.
+"""The way of a read: profile, then intent and candidates at once, then ranking and re-ranking, then the page.
 
 Search, Recommend and FindSimilar differ only in what they ask for. Every stage has its share of the time
 left, and every stage but the last resort can be missing.
@@ -31,6 +31,7 @@ from gateway.pages import Page
 from gateway.pins import Pinned
 from gateway.popular import PopularList
 from gateway.profile import read_history
+from gateway.reranking import Reranker
 from gateway.shelves import LATEST, both, other_categories
 from gateway.understanding import neutral, searched_instead, understand
 from runtime.serving import deadline
@@ -88,6 +89,7 @@ class Flow:
         reviews: ReviewCounts,
         candidates: int,
         policy: Policy,
+        reranked: int = 0,
     ) -> None:
         self._backends = backends
         self._profiles = profiles
@@ -96,6 +98,7 @@ class Flow:
         self._reviews = reviews
         self._candidates = candidates
         self._narrower = Narrower(backends, budget, policy)
+        self._reranker = Reranker(backends, budget, reranked)
 
     @property
     def budget(self) -> Budget:
@@ -225,7 +228,8 @@ class Flow:
         )
         request.MergeFrom(wish.ranking)
         seconds = self._budget.ranking(deadline.remaining())
-        return await order_candidates(self._backends, request, seconds, notes)
+        order = await order_candidates(self._backends, request, seconds, notes)
+        return await self._reranker.rerank(request, searched_instead(retrieved) or wish.query, order, notes)
 
     async def _products(self, ids: list[str]) -> Sequence[Product]:
         seconds = self._budget.products(deadline.remaining())

@@ -113,4 +113,6 @@ def _parts(candidates: Candidates, order: Order, place: int) -> ScoreParts:
         parts.click_probability = order.predictions.click_probabilities[place]
         parts.conversion_probability = order.predictions.conversion_probabilities[place]
         parts.relevance = order.predictions.relevances[place]
+    if row in order.read:
+        parts.cross_encoder_relevance = order.read[row]
     return parts

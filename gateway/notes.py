@@ -24,9 +24,12 @@ class Notes:
         self._models += [model for model in models if model not in self._models]
         self.clock.include(list(times))
 
-    def missing(self, stage: "Stage.ValueType", error: BaseException) -> None:
-        """Note that the answer goes on without `stage` because of `error`, and count it."""
-        self._degraded.append(degrade(stage, error))
+    def missing(self, stage: "Stage.ValueType", error: BaseException, *, spared: bool = False) -> None:
+        """Note that the answer goes on without `stage` because of `error`, and count it.
+
+        `spared`: the stage is one to be left out when much is asked, and is no reason to refuse callers.
+        """
+        self._degraded.append(degrade(stage, error, spared=spared))
 
     def passed_on(self, degraded: Sequence[Degradation]) -> None:
         """Add what a service left out, once; it has counted that in its own metrics already."""

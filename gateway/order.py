@@ -1,7 +1,7 @@
 """The order of the candidates: the ranking service's, or without it the fused retrieval order."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from aisle.catalog.v1.serving_pb2 import Stage
 from aisle.ranking.v1.ranking_pb2 import RankRequest, RankResponse
@@ -17,12 +17,13 @@ class Order:
     """Candidates, best first: `rows[i]` is the row of the i-th, `scores[i]` its score.
 
     `predictions` holds what the model said of each, in this order, and what moved it; None when no model took
-    part.
+    part. `read`: what a cross-encoder said of the candidates that it read, P(relevant) by row.
     """
 
     rows: Sequence[int]
     scores: Sequence[float]
     predictions: RankResponse | None = None
+    read: Mapping[int, float] = field(default_factory=dict)
 
 
 async def order_candidates(backends: Backends, request: RankRequest, seconds: float, notes: Notes) -> Order:
@@ -36,7 +37,7 @@ async def order_candidates(backends: Backends, request: RankRequest, seconds: fl
     try:
         with notes.clock.stage("ranking"):
             answer = await backends.rank(request, seconds)
-        _require_whole(answer, len(candidates.products.ids))
+        require_whole(answer, len(candidates.products.ids))
     except StageFailure as error:
         # Whatever else ranking refuses came from the services, not from the caller: there is no one to tell.
         if request.weights.ListFields():
@@ -53,7 +54,8 @@ def fused_order(candidates: Candidates) -> Order:
     return Order(range(len(candidates.products.ids)), candidates.fused_scores)
 
 
-def _require_whole(answer: RankResponse, n: int) -> None:
+def require_whole(answer: RankResponse, n: int) -> None:
+    """Raise AisleError unless `answer` orders each of `n` candidates once, but for hidden ones."""
     columns = (
         answer.scores,
         answer.click_probabilities,

@@ -37,6 +37,16 @@ class GatewaySettings(ServerSettings):
     intent_seconds: float = Field(0.5, gt=0, description="most seconds to wait for the intent service")
     retrieval_seconds: float = Field(1.5, gt=0, description="most seconds to wait for candidates")
     ranking_seconds: float = Field(0.5, gt=0, description="most seconds to wait for the ranking service")
+    rerank: int = Field(
+        0,
+        ge=0,
+        le=100,
+        description="first hits of a search that a cross-encoder reads and orders; 0 for none",
+    )
+    reranking_seconds: float = Field(0.5, gt=0, description="most seconds to wait for the cross-encoder")
+    reranking_least_seconds: float = Field(
+        0.1, ge=0, description="the cross-encoder is passed over when its share of the time left is less"
+    )
 
     review_batch: int = Field(
         32, ge=0, le=256, description="recorded reviews judged at once in the background; 0 judges none"
@@ -65,4 +75,6 @@ class GatewaySettings(ServerSettings):
             intent_seconds=self.intent_seconds,
             retrieval_seconds=self.retrieval_seconds,
             ranking_seconds=self.ranking_seconds,
+            reranking_seconds=self.reranking_seconds,
+            reranking_least_seconds=self.reranking_least_seconds,
         )

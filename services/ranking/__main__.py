@@ -7,6 +7,7 @@ from aisle.ranking.v1.ranking_pb2_grpc import add_RankingServiceServicer_to_serv
 from runtime.inference.store import ModelStore
 from runtime.serving.server import Endpoint, main
 from runtime.settings import load
+from services.ranking.cross_encoder import CrossEncoder
 from services.ranking.made_up import made_up_inputs
 from services.ranking.model import RankingModel
 from services.ranking.request_log import RequestLog
@@ -20,17 +21,22 @@ _WARMED_UP = (1, 200, 1000)  # candidates
 
 @asynccontextmanager
 async def build(settings: RankingSettings) -> AsyncIterator[Sequence[Endpoint]]:
-    """Load the rules and the model, and warm it up; yield the service."""
-    rules = LiveRules(settings.rules)
-    model = RankingModel.open(ModelStore(settings.models), settings, name=settings.model)
+    """Load the rules and the models, and warm them up; yield the service."""
+    rules, store = LiveRules(settings.rules), ModelStore(settings.models)
+    model = RankingModel.open(store, settings, name=settings.model)
     for rows in _WARMED_UP:
         model.predict(made_up_inputs(rows))
+    cross_encoder = CrossEncoder.open(store, settings) if settings.rerank else None
+    if cross_encoder is not None:
+        cross_encoder.warm_up()
     log = RequestLog(settings.request_log, settings.request_log_most) if settings.request_log else None
-    service = RankingService(model, settings, rules, log)
+    service = RankingService(model, settings, rules, log, cross_encoder)
     try:
         async with rules.following(settings.rules_seconds):
             yield [Endpoint(SERVICE, lambda server: add_RankingServiceServicer_to_server(service, server))]
     finally:
+        if cross_encoder is not None:
+            await cross_encoder.close()
         if log is not None:
             log.close()
 

@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from aisle.catalog.v1.columns_pb2 import DictionaryColumn
-from services.ranking.columns import Floats
+from services.ranking.columns import Floats, Ints
 from services.ranking.scaling import standardise
 
 # Below this a probability is as good as impossible; its logarithm must not drown the other objectives.
 _LEAST = 1e-4
 LEARNED = ("relevance", "click", "conversion")  # the objectives that the model predicts
+CROSS_ENCODER = "cross_encoder"  # the objective that the cross-encoder predicts
 
 
 class Weights(BaseModel):
@@ -30,6 +31,9 @@ class Weights(BaseModel):
     relevance: float = Field(1.0, ge=0, description="weight of ln P(relevant)")
     click: float = Field(1.0, ge=0, description="weight of ln P(click | seen)")
     conversion: float = Field(0.2, ge=0, description="weight of ln P(purchase | click)")
+    cross_encoder: float = Field(
+        0.2, ge=0, description="weight of ln P(relevant) by the cross-encoder, for the hits that it reads"
+    )
 
 
 @dataclass(frozen=True)
@@ -41,8 +45,33 @@ class Predictions:
     relevance: NDArray[np.float32]
 
 
+@dataclass(frozen=True)
+class Read:
+    """What a cross-encoder says of the candidates that it read.
+
+    `rows`: int64 [r], each once; `relevances`: float64 [r], P(relevant) of each.
+    """
+
+    rows: Ints
+    relevances: Floats
+
+    def gains(self, n: int) -> Floats:
+        """Return what each of n candidates gains, float64 [n]: ln p − the least ln p of those that were read.
+
+        Nobody loses by being read, and so the candidates that were read stay before all others.
+        """
+        gains = np.zeros(n)
+        if len(self.rows):
+            found = logs(self.relevances)
+            gains[self.rows] = found - found.min()
+        return gains
+
+
+NO_READ = Read(np.zeros(0, dtype=np.int64), np.zeros(0))
+
+
 def terms(
-    fused: Floats, predictions: Predictions, weights: Weights, familiarity: float
+    fused: Floats, predictions: Predictions, weights: Weights, familiarity: float, read: Read = NO_READ
 ) -> Mapping[str, Floats]:
     """Return what each objective adds to the score of each candidate: by name, float64 [n].
 
@@ -50,7 +79,8 @@ def terms(
     standardised fused score. The sum of logarithms is a product of powers of the objectives, so that none
     can make up for another that is near 0. They are centred, not standardised: where the model sees no
     difference it makes none, and the fused order stands. `familiarity`, 0 to 1, is how far the model knows
-    these candidates; at 0 the fused order stands alone.
+    these candidates; at 0 the fused order stands alone. What was `read` counts however familiar the
+    candidates are, as the fused score does: both come from the texts.
     """
     z = standardise(fused, np.ones(len(fused), dtype=np.bool_))
     return {
@@ -59,11 +89,12 @@ def terms(
             objective: familiarity * getattr(weights, objective) * centred(getattr(predictions, objective))
             for objective in LEARNED
         },
+        CROSS_ENCODER: weights.cross_encoder * read.gains(len(fused)),
     }
 
 
 def blend(fused: Floats, predictions: Predictions, weights: Weights, familiarity: float) -> Floats:
-    """Return the score of each candidate, float64 [n], higher is better: the sum of its `terms`."""
+    """Return the score of each candidate that nobody has read, float64 [n]: the sum of its `terms`."""
     score: Floats = np.sum(list(terms(fused, predictions, weights, familiarity).values()), axis=0)
     return score
 
@@ -84,7 +115,7 @@ def order(scores: Floats, fused: Floats) -> NDArray[Any]:
     return rows
 
 
-def logs(probabilities: NDArray[np.float32]) -> Floats:
+def logs(probabilities: NDArray[np.floating[Any]]) -> Floats:
     """Return ln p, float64 [n]; what is as good as impossible counts as if it were 1 in 10,000."""
     found: Floats = np.log(np.maximum(probabilities.astype(np.float64), _LEAST))
     return found

@@ -1,14 +1,15 @@
 """From predictions to the order of one request: pure, so that a logged request gives the same order again."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 
 import numpy as np
 
+from aisle.catalog.v1.arrangement_pb2 import Move, MoveKind
 from services.ranking.arrangement.arranging import Arranged, Orders, arrange
 from services.ranking.arrangement.policy import Arrangement
-from services.ranking.columns import Floats, Products
-from services.ranking.objectives import Predictions, Weights, terms
+from services.ranking.columns import Floats, Ints, Products
+from services.ranking.objectives import CROSS_ENCODER, NO_READ, Predictions, Read, Weights, order, terms
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Basis:
     products: Products | None
     request_id: str
     now_seconds: float
+    read: Read = NO_READ
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class Ordered:
 
 def settle(basis: Basis, predictions: Predictions) -> Ordered:
     """Return the order of n candidates and what their scores are made of."""
-    found = terms(basis.fused, predictions, basis.weights, basis.familiarity)
+    found = terms(basis.fused, predictions, basis.weights, basis.familiarity, basis.read)
     alone: Floats = np.sum(list(found.values()), axis=0)
     added = basis.orders.added(len(alone))
     arranged = arrange(
@@ -53,4 +55,23 @@ def settle(basis: Basis, predictions: Predictions) -> Ordered:
         request_id=basis.request_id,
         now_seconds=basis.now_seconds,
     )
+    if len(basis.read.rows):
+        unread: Floats = np.sum([term for name, term in found.items() if name != CROSS_ENCODER], axis=0)
+        arranged = _say_who_moved(arranged, order(unread, basis.fused), order(alone, basis.fused))
     return Ordered(found, added, alone + added, arranged)
+
+
+def _say_who_moved(arranged: Arranged, before: Ints, after: Ints) -> Arranged:
+    """Name the cross-encoder where it moved a row; `before`, `after`: rows by score without and with it."""
+    kept = set(arranged.rows.tolist())
+    was, became = _places(before, kept), _places(after, kept)
+    moves = {row: list(each) for row, each in arranged.moves.items()}
+    for place, row in enumerate(arranged.rows.tolist(), start=1):
+        if was[row] != became[row]:
+            move = Move(kind=MoveKind.MOVE_KIND_CROSS_ENCODER, from_position=was[row], to_position=place)
+            moves[row] = [move, *moves.get(row, ())]
+    return Arranged(arranged.rows, moves)
+
+
+def _places(rows: Ints, kept: Set[int]) -> dict[int, int]:
+    return {row: place for place, row in enumerate((row for row in rows.tolist() if row in kept), start=1)}

@@ -9,9 +9,9 @@ from aisle.catalog.v1.arrangement_pb2 import ObjectiveWeights
 from aisle.intent.v1.intent_pb2 import LabelProbability
 from runtime.serving.errors import Violations
 from services.ranking.arrangement.policy import Arrangement
-from services.ranking.objectives import Weights
+from services.ranking.objectives import CROSS_ENCODER, Weights
 
-Objective = Literal["fused", "relevance", "click", "conversion"]
+Objective = Literal["fused", "relevance", "click", "conversion", "cross_encoder"]
 OBJECTIVES: tuple[Objective, ...] = get_args(Objective)
 
 
@@ -24,6 +24,7 @@ class IntentWeights(BaseModel):
     relevance: float | None = Field(None, ge=0)
     click: float | None = Field(None, ge=0)
     conversion: float | None = Field(None, ge=0)
+    cross_encoder: float | None = Field(None, ge=0)
 
 
 class Limits(BaseModel):
@@ -35,6 +36,7 @@ class Limits(BaseModel):
     relevance: float = Field(2.0, ge=0)
     click: float = Field(2.0, ge=0)
     conversion: float = Field(2.0, ge=0)
+    cross_encoder: float = Field(2.0, ge=0)
 
 
 class SurfacePolicy(Weights):
@@ -66,11 +68,15 @@ class SurfacePolicy(Weights):
 
 
 def check_weights(violations: Violations, field: str, asked: ObjectiveWeights, policy: SurfacePolicy) -> None:
-    """Note every weight beyond its limit, and weights that are all 0."""
+    """Note every weight beyond its limit, and weights that are all 0 where no cross-encoder reads."""
     for objective in OBJECTIVES:
         value, most = getattr(asked, objective), getattr(policy.limits, objective)
         if asked.HasField(objective) and not 0 <= value <= most:  # NaN is refused by this too
             violations.add(f"{field}.{objective}", f"must be 0 to its limit {most:g}, got {value}")
-    left = (getattr(asked if asked.HasField(objective) else policy, objective) for objective in OBJECTIVES)
+    left = (
+        getattr(asked if asked.HasField(objective) else policy, objective)
+        for objective in OBJECTIVES
+        if objective != CROSS_ENCODER
+    )
     if asked.ListFields() and not any(left):
         violations.add(field, "must leave one weight above 0")

@@ -13,7 +13,7 @@ from services.ranking.explanation.contributions import Predict, Scored
 from services.ranking.explanation.explaining import explain
 from services.ranking.features import Inputs
 from services.ranking.history_pairs import PAIRS, no_pairs
-from services.ranking.objectives import Predictions, Weights
+from services.ranking.objectives import Predictions, Read, Weights
 from services.ranking.ordering import Basis, Ordered, settle
 
 _CHANGES = (MoveKind.MOVE_KIND_BOOST, MoveKind.MOVE_KIND_BURY)
@@ -74,6 +74,7 @@ def basis_of(logged: LoggedRequest) -> Basis:
             relevance=weights.relevance,
             click=weights.click,
             conversion=weights.conversion,
+            cross_encoder=weights.cross_encoder,
         ),
         familiarity=logged.familiarity,
         arrangement=Arrangement.model_validate_json(logged.arrangement),
@@ -81,6 +82,9 @@ def basis_of(logged: LoggedRequest) -> Basis:
         products=read_products(candidates.products),
         request_id=logged.request_id,
         now_seconds=logged.now_seconds,
+        read=Read(
+            np.array(logged.read_rows, dtype=np.int64), np.array(logged.read_relevances, dtype=np.float64)
+        ),
     )
 
 
@@ -100,6 +104,7 @@ def explain_again(replayed: Replayed, hits: int, predict: Predict, language: str
             ordered.added,
             basis.weights,
             basis.familiarity,
+            basis.read,
         ),
         ordered.arranged.rows[:hits].tolist(),
         moves=ordered.arranged.moves,

@@ -122,6 +122,8 @@ def _record(ranked: _Ranked) -> LoggedRequest:
         arrangement=basis.arrangement.model_dump_json(),
         now_seconds=basis.now_seconds,
         request_id=basis.request_id,
+        read_rows=basis.read.rows.tolist(),
+        read_relevances=basis.read.relevances.tolist(),
     )
     record.request.ClearField("user")
     record.request.ClearField("history")

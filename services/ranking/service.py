@@ -7,18 +7,20 @@ from typing import Any
 import numpy as np
 
 from aisle.catalog.v1.arrangement_pb2 import AppliedRule
-from aisle.ranking.v1.ranking_pb2 import HitMoves, RankRequest, RankResponse
+from aisle.ranking.v1.ranking_pb2 import HitMoves, RankRequest, RankResponse, RerankRequest, RerankResponse
 from aisle.ranking.v1.ranking_pb2_grpc import RankingServiceServicer
 from runtime.money import read_rates
 from runtime.observability.stages import StageClock
 from runtime.serving import request_id
+from runtime.serving.errors import FailedPrecondition
 from services.ranking.arrangement.arranging import NO_ORDERS
 from services.ranking.columns import read_products
+from services.ranking.cross_encoder import CrossEncoder
 from services.ranking.explanation.contributions import Scored
 from services.ranking.explanation.explaining import explain
 from services.ranking.features import compute
 from services.ranking.model import RankingModel
-from services.ranking.objectives import Predictions, familiarity
+from services.ranking.objectives import NO_READ, Predictions, Read, familiarity
 from services.ranking.ordering import Basis, Ordered, settle
 from services.ranking.request_log import RequestLog
 from services.ranking.rules.applying import Situation, apply
@@ -26,14 +28,14 @@ from services.ranking.rules.live import LiveRules
 from services.ranking.rules.schema import Rule
 from services.ranking.settings import RankingSettings
 from services.ranking.unknowns import count_unknown
-from services.ranking.validation import check
+from services.ranking.validation import check, check_read
 
 
 class RankingService(RankingServiceServicer):
-    """Orders candidates with one pass of the model.
+    """Orders candidates with one pass of the model, and anew with what a cross-encoder reads.
 
     A pass over 200 candidates takes less than the hop to another thread and back under load, so it runs on
-    the event loop. Explanations are many passes, and run beside it.
+    the event loop. Explanations are many passes, and run beside it, as the cross-encoder does.
     """
 
     def __init__(
@@ -42,18 +44,43 @@ class RankingService(RankingServiceServicer):
         settings: RankingSettings,
         rules: LiveRules | None = None,
         log: RequestLog | None = None,
+        cross_encoder: CrossEncoder | None = None,
     ) -> None:
         self._model = model
         self._settings = settings
         self._rates = read_rates(settings.rates)
         self._rules = rules or LiveRules(None)
         self._log = log
+        self._cross_encoder = cross_encoder
 
     async def Rank(self, request: RankRequest, context: Any) -> RankResponse:
         """Score all candidates and order them; raises InvalidArgument on what does not fit."""
         check(request, self._settings.policy(request.surface))
-        clock, now = StageClock(), time.time()
-        with clock.stage("ranking/features"):
+        return await self._order(request, StageClock(), "ranking")
+
+    async def Rerank(self, request: RerankRequest, context: Any) -> RerankResponse:
+        """Read the passages, and order all candidates with what they say.
+
+        Raises InvalidArgument on what does not fit, and FailedPrecondition where no cross-encoder is served.
+        """
+        if self._cross_encoder is None:
+            raise FailedPrecondition(
+                "this process serves no cross-encoder; start it with --rerank, or the gateway without"
+            )
+        check(request.request, self._settings.policy(request.request.surface))
+        check_read(request, self._settings.rerank)
+        clock = StageClock()
+        with clock.stage("reranking/cross_encoder"):
+            relevances = await self._cross_encoder.relevances(request.query, request.passages)
+        read = Read(np.array(request.rows, dtype=np.int64), relevances)
+        ranking = await self._order(request.request, clock, "reranking", read)
+        return RerankResponse(ranking=ranking, relevances=relevances.tolist())
+
+    async def _order(
+        self, request: RankRequest, clock: StageClock, stage: str, read: Read = NO_READ
+    ) -> RankResponse:
+        now = time.time()
+        with clock.stage(f"{stage}/features"):
             inputs = compute(
                 request.candidates,
                 request.understanding if request.HasField("understanding") else None,
@@ -65,16 +92,22 @@ class RankingService(RankingServiceServicer):
                 reviews=request.reviews if request.HasField("reviews") else None,
             )
         count_unknown(inputs.features)
-        with clock.stage("ranking/model"):
+        with clock.stage(f"{stage}/model"):
             predictions = self._model.predict(inputs)
-        with clock.stage("ranking/blend"):
-            basis, applied = self._basis(request, now)
+        with clock.stage(f"{stage}/blend"):
+            basis, applied = self._basis(request, now, read)
             ordered = settle(basis, predictions)
             response = _response(ordered, predictions, applied)
         if request.explain:
-            with clock.stage("ranking/explain"):
+            with clock.stage(f"{stage}/explain"):
                 scored = Scored(
-                    inputs, predictions, ordered.terms, ordered.added, basis.weights, basis.familiarity
+                    inputs,
+                    predictions,
+                    ordered.terms,
+                    ordered.added,
+                    basis.weights,
+                    basis.familiarity,
+                    basis.read,
                 )
                 response.explanations.extend(
                     await asyncio.to_thread(
@@ -89,12 +122,14 @@ class RankingService(RankingServiceServicer):
                     )
                 )
         response.models.append(self._model.version)
+        if self._cross_encoder is not None and len(read.rows):
+            response.models.append(self._cross_encoder.version)
         response.stages.extend(clock.times)
         if self._log is not None:
             self._log.keep(request, response, inputs, basis)
         return response
 
-    def _basis(self, request: RankRequest, now: float) -> tuple[Basis, list[AppliedRule]]:
+    def _basis(self, request: RankRequest, now: float, read: Read) -> tuple[Basis, list[AppliedRule]]:
         policy = self._settings.policy(request.surface)
         columns = request.candidates.products
         orders, applied, products = NO_ORDERS, list[AppliedRule](), None
@@ -115,6 +150,7 @@ class RankingService(RankingServiceServicer):
             products=products,
             request_id=request_id.current(),
             now_seconds=now,
+            read=read,
         )
         return basis, applied
 

@@ -10,6 +10,7 @@ from aisle.ranking.v1.ranking_pb2 import Surface
 from runtime.inference.session import InferenceSettings
 from runtime.serving.server import ServerSettings
 from services.ranking.arrangement.policy import Arrangement, Diversity
+from services.ranking.cross_encoder import MOST_READ
 from services.ranking.policy import SurfacePolicy
 
 # On the demo shop's validation users an eighth more categories among the first ten, and as many clicks.
@@ -25,6 +26,9 @@ class RankingSettings(ServerSettings, InferenceSettings):
     metrics_port: int = Field(9103, ge=0, le=65535, description="port of /metrics; 0 takes a free one")
     model: Literal["ranker", "ranker-fused", "ranker-linear", "ranker-lambdamart"] = Field(
         "ranker", description="the published model that orders: the ranker, or a baseline to compare it with"
+    )
+    rerank: int = Field(
+        0, ge=0, le=MOST_READ, description="most hits of a request that a cross-encoder reads; 0 loads none"
     )
     rates: Path | None = Field(None, description='JSON file of exchange rates: {"CNY": 1, "USD": 7.1}')
     search: SurfacePolicy = Field(SurfacePolicy(), description="a page of search results")

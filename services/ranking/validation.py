@@ -9,7 +9,7 @@ import numpy as np
 from aisle.catalog.v1.columns_pb2 import DictionaryColumn, ProductColumns
 from aisle.catalog.v1.reviews_pb2 import AspectColumns, ReviewColumns
 from aisle.intent.v1.intent_pb2 import Understanding
-from aisle.ranking.v1.ranking_pb2 import RankRequest, Surface
+from aisle.ranking.v1.ranking_pb2 import RankRequest, RerankRequest, Surface
 from runtime.serving.errors import Violations
 from services.ranking.explanation.explaining import MOST_EXPLAINED
 from services.ranking.explanation.words import LANGUAGES
@@ -17,6 +17,7 @@ from services.ranking.policy import SurfacePolicy, check_weights
 
 MOST_CANDIDATES = 1000
 MOST_HISTORY = 50
+_MOST_QUERY = 512  # characters
 
 
 def check(request: RankRequest, policy: SurfacePolicy) -> None:
@@ -39,6 +40,26 @@ def check(request: RankRequest, policy: SurfacePolicy) -> None:
         violations.add("surface", f"must be one of {', '.join(Surface.keys())}, got {request.surface}")
     check_weights(violations, "weights", request.weights, policy)
     _check_explanation(violations, request)
+    violations.raise_if_any()
+
+
+def check_read(request: RerankRequest, most: int) -> None:
+    """Raise InvalidArgument naming what of `request` a cross-encoder cannot read; `most` rows at once."""
+    violations = Violations()
+    n, rows = len(request.request.candidates.products.ids), list(request.rows)
+    if not 1 <= len(rows) <= most:
+        violations.add("rows", f"must hold 1 to {most} rows (--rerank), got {len(rows)}")
+    elif len(set(rows)) < len(rows):
+        violations.add("rows", "must hold each row once")
+    elif min(rows) < 0 or max(rows) >= n:
+        violations.add("rows", f"must be 0 to {n - 1}, got {min(rows)} to {max(rows)}")
+    if len(request.passages) != len(rows):
+        violations.add("passages", f"must have one per row, {len(rows)}, got {len(request.passages)}")
+    for place, passage in enumerate(request.passages):
+        if not passage.strip():
+            violations.add(f"passages[{place}]", "must not be empty: leave out a product without a text")
+    if not 1 <= len(request.query) <= _MOST_QUERY:
+        violations.add("query", f"must hold 1 to {_MOST_QUERY} characters, got {len(request.query)}")
     violations.raise_if_any()
 
 

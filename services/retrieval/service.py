@@ -24,6 +24,7 @@ from services.retrieval.generation import Generation
 from services.retrieval.lifecycle import Lifecycle
 from services.retrieval.searching import SearchIndex
 from services.retrieval.selection import Selection
+from services.retrieval.text import passage
 from services.retrieval.validation import check_ids, check_products, check_retrieve
 from services.retrieval.words.requests import did_you_mean, read_query, suggest
 
@@ -112,7 +113,8 @@ class RetrievalServicer(RetrievalServiceServicer):
         """Read products by id."""
         check_ids(request.ids)
         products = await self._catalog.search(partial(self._catalog.index.get, request.ids))
-        return messages.GetProductsResponse(products=products)
+        passages = [passage(product) for product in products] if request.with_passages else []
+        return messages.GetProductsResponse(products=products, passages=passages)
 
     async def UpsertProducts(
         self, request: messages.UpsertProductsRequest, context: Any

@@ -1,15 +1,27 @@
 """The manifests: valid for the cluster's schema, and true to each other and to the processes they run."""
 
 import importlib
+import os
 import re
+from pathlib import Path
 from typing import Any
 
 import kubernetes_validate
 import pytest
+import yaml
 
 from runtime.settings import ProcessSettings
 from tests.conftest import REPOSITORY
-from tests.deploy.manifests import OVERLAYS, Document, container, model_loader, of_kind, render
+from tests.deploy.manifests import (
+    KUSTOMIZATIONS,
+    OVERLAYS,
+    Document,
+    container,
+    model_loader,
+    of_kind,
+    render,
+    rendered_at,
+)
 
 KUBERNETES = "1.32"
 SETTINGS = {
@@ -240,3 +252,21 @@ def test_images_copy_folders_that_exist(name: str) -> None:
     assert copies
     for source in " ".join(copies).split():
         assert (REPOSITORY / source).exists(), source
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_the_cross_encoder_can_be_added_to_an_overlay(overlay: str, tmp_path: Path) -> None:
+    parts = {"resources": f"overlays/{overlay}", "components": "components/cross-encoder"}
+    named = {key: [os.path.relpath(KUSTOMIZATIONS / folder, tmp_path)] for key, folder in parts.items()}
+    (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(named))
+    rendered = rendered_at(tmp_path)
+    reading = set()
+    for document in rendered:
+        kubernetes_validate.validate(document, KUBERNETES, strict=True)
+        if document["kind"] == "Deployment":
+            only = container(document)
+            env = {each["name"].removeprefix("AISLE_").lower(): each["value"] for each in only["env"]}
+            if getattr(_settings(only["args"][1])(**env), "rerank", 0):
+                reading.add(document["metadata"]["name"])
+            assert "memory" in only["resources"]["limits"]
+    assert reading == {"aisle-gateway", "aisle-ranking"}

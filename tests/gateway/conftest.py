@@ -14,7 +14,7 @@ from runtime.serving.channel import open_channel
 from tests import shop
 
 # Tests share their machine: a slow stage must not look like a missing one.
-_PATIENT = {
+PATIENT = {
     "gateway": [
         *("--intent-seconds", "20", "--retrieval-seconds", "20", "--ranking-seconds", "20"),
         *("--profile-seconds", "5", "--default-deadline-seconds", "30"),
@@ -36,7 +36,7 @@ def stack(
     models_root: Path, products: list[Product], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Stack]:
     """A running stack that holds `products`."""
-    with Stack(models_root, tmp_path_factory.mktemp("state"), flags=_PATIENT) as running:
+    with Stack(models_root, tmp_path_factory.mktemp("state"), flags=PATIENT) as running:
         asyncio.run(shop.load(running.gateway, products))
         yield running
 

@@ -10,7 +10,7 @@ import grpc
 from aisle.catalog.v1.columns_pb2 import ProductColumns
 from aisle.catalog.v1.matches_pb2 import Count
 from aisle.catalog.v1.product_pb2 import Product
-from aisle.catalog.v1.serving_pb2 import Degradation
+from aisle.catalog.v1.serving_pb2 import Degradation, ModelVersion
 from aisle.catalog.v1.words_pb2 import DidYouMean, Suggestion
 from aisle.intent.v1.intent_pb2 import (
     AspectMention,
@@ -24,7 +24,7 @@ from aisle.intent.v1.intent_pb2 import (
     UnderstandResponse,
 )
 from aisle.intent.v1.intent_pb2_grpc import IntentServiceServicer, add_IntentServiceServicer_to_server
-from aisle.ranking.v1.ranking_pb2 import RankRequest, RankResponse
+from aisle.ranking.v1.ranking_pb2 import RankRequest, RankResponse, RerankRequest, RerankResponse
 from aisle.ranking.v1.ranking_pb2_grpc import (
     RankingServiceServicer,
     add_RankingServiceServicer_to_server,
@@ -67,6 +67,11 @@ class ScriptedServices(IntentServiceServicer, RetrievalServiceServicer, RankingS
     constraints: list[Constraint] = field(default_factory=list)
     filters: list[str] = field(default_factory=list)
     hidden: int = 0
+    reordered: list[int] = field(default_factory=lambda: list(range(N)))  # the order after reading
+    reread: list[RerankRequest] = field(default_factory=list)
+    unread: int = 0  # passages of which nothing is said, after all
+    textless: set[str] = field(default_factory=set)
+    old: bool = False  # knows of no passages
     judged: list[list[str]] = field(default_factory=list)  # reviews of each request that was answered
     illegible: str = ""  # a request that holds this review is refused
 
@@ -127,19 +132,34 @@ class ScriptedServices(IntentServiceServicer, RetrievalServiceServicer, RankingS
             for each in request.ids
             if each not in self.deleted
         ]
-        return GetProductsResponse(products=products)
+        passages = ["" if each.id in self.textless else f"text of {each.id}" for each in products]
+        return GetProductsResponse(
+            products=products, passages=passages if request.with_passages and not self.old else ()
+        )
 
     async def Rank(self, request: RankRequest, context: Any) -> RankResponse:
         self.ranked.append(request)
         await self._fail("Rank", context)
-        column = [0.5] * len(self.order)
+        return self._in_order(self.order, best=float(N))
+
+    async def Rerank(self, request: RerankRequest, context: Any) -> RerankResponse:
+        self.reread.append(request)
+        await self._fail("Rerank", context)
+        answer = self._in_order(self.reordered, best=100.0)
+        answer.models.add(name="cross_encoder", version="1")
+        read = len(request.rows) - self.unread
+        return RerankResponse(ranking=answer, relevances=[0.25] * read)
+
+    def _in_order(self, rows: list[int], best: float) -> RankResponse:
+        column = [0.5] * len(rows)
         return RankResponse(
-            order=self.order,
-            scores=sorted((float(row) for row in self.order), reverse=True),
+            order=rows,
+            scores=[best - place for place in range(len(rows))],
             click_probabilities=column,
             conversion_probabilities=column,
             relevances=column,
             hidden=self.hidden,
+            models=[ModelVersion(name="ranker", version="1")],
         )
 
 

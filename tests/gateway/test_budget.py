@@ -37,11 +37,13 @@ def test_stages_that_use_up_their_shares_still_leave_the_reserve(deadline: float
         intent_seconds=600,
         retrieval_seconds=600,
         ranking_seconds=600,
+        reranking_seconds=600,
     )
     left = deadline
     left -= budget.profile(left)
     left -= max(budget.intent(left), budget.retrieval(left))
     left -= budget.ranking(left)
+    left -= budget.reranking(left)
     left -= budget.products(left)
     assert left >= min(deadline, reserve) - 1e-9
 

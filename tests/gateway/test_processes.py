@@ -40,7 +40,8 @@ async def test_reflection_describes_the_service(stack: Stack, name: str) -> None
     assert len(answer.file_descriptor_response.file_descriptor_proto) >= 1
 
 
-async def _metrics(stack: Stack, name: str) -> dict[str, Any]:
+async def metrics(stack: Stack, name: str) -> dict[str, Any]:
+    """Return a process's metrics by the name of their family."""
     url = f"http://{stack.metrics[name]}/metrics"
     text = await asyncio.to_thread(lambda: urllib.request.urlopen(url, timeout=10).read().decode())
     return {family.name: family for family in text_string_to_metric_families(text)}
@@ -49,7 +50,7 @@ async def _metrics(stack: Stack, name: str) -> dict[str, Any]:
 @pytest.mark.parametrize("name", SERVICES)
 async def test_metrics_are_parsed_and_count_the_calls(gateway: Any, stack: Stack, name: str) -> None:
     await gateway.Search(SearchRequest(query="shoe"))
-    families = await _metrics(stack, name)
+    families = await metrics(stack, name)
     counted = {
         sample.labels["grpc_service"]
         for sample in families["grpc_server_handled"].samples
@@ -61,5 +62,5 @@ async def test_metrics_are_parsed_and_count_the_calls(gateway: Any, stack: Stack
 
 @pytest.mark.parametrize("name", MODELS)
 async def test_metrics_tell_which_model_is_served(stack: Stack, name: str) -> None:
-    models = {sample.labels["model"] for sample in (await _metrics(stack, name))["aisle_model_info"].samples}
+    models = {sample.labels["model"] for sample in (await metrics(stack, name))["aisle_model_info"].samples}
     assert MODELS[name] in models

@@ -18,6 +18,7 @@ from aisle.retrieval.v1.retrieval_pb2 import (
     SuggestRequest,
     UpsertProductsRequest,
 )
+from services.retrieval.text import passage
 from tests.retrieval.builders import product
 from tests.retrieval.served import PRODUCTS, ids_of, metric_of, stub_of
 from tests.rpc_errors import error_of, fields_of
@@ -115,6 +116,14 @@ async def test_written_product_is_read_and_found_and_a_deleted_one_is_neither(st
     assert deleted.deleted == 1
     assert "umbrella" not in ids_of(await stub.Retrieve(RetrieveRequest(query="雨伞")))
     assert not (await stub.GetProducts(GetProductsRequest(ids=["umbrella"]))).products
+
+
+async def test_passages_are_what_is_embedded_and_come_only_when_asked_for(stub: Any) -> None:
+    ids = ["drill", "gone", "boots"]
+    read = await stub.GetProducts(GetProductsRequest(ids=ids, with_passages=True))
+    assert list(read.passages) == [passage(each) for each in read.products]
+    assert "drill" in read.passages[0]
+    assert not (await stub.GetProducts(GetProductsRequest(ids=ids))).passages
 
 
 async def test_price_change_is_not_encoded_again_and_a_new_title_is(stub: Any, server: Running) -> None:

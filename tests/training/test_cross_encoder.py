@@ -12,12 +12,13 @@ from runtime.inference.encoder import TextModel
 from runtime.inference.session import InferenceSettings
 from runtime.inference.store import ModelStore
 from runtime.settings import StartupError
+from services.ranking.pairs import CROSS_ENCODER, Calibration, pair_text
 from tests.training.tiny import tiny_base
 from training.base_models import BaseModel
 from training.cross_encoder.build import Order, build
+from training.cross_encoder.calibrate import calibrated, error
 from training.cross_encoder.fit import listwise_loss
-from training.cross_encoder.pairs import CROSS_ENCODER, pair_text
-from training.cross_encoder.questions import Floats, ask, demo_searches, found, own_words
+from training.cross_encoder.questions import Floats, Question, ask, demo_searches, found, own_words
 from training.cross_encoder.recipe import Recipe
 from training.demo_shop import DemoShop, load
 from training.demo_shop.__main__ import main as make_shop
@@ -86,6 +87,8 @@ def test_what_is_published_scores_pairs_and_teaches_the_retriever(shop: DemoShop
     order = Order(base_of(shop), shop, [], TINY, seed=0, cache=tmp_path / "cache")
     manifest = build(order, store, runs=runs)
     assert 0 < manifest.evaluation["ndcg@10"] <= 1
+    assert 0 <= manifest.evaluation["calibration_error"] <= 1
+    assert manifest.max_tokens == TINY.tokens
     assert build(replace(order, base=base_of(shop)), store, runs=runs).version == manifest.version
 
     model = TextModel.open(store, CROSS_ENCODER, InferenceSettings(models=store.root))
@@ -112,6 +115,19 @@ def test_what_is_published_scores_pairs_and_teaches_the_retriever(shop: DemoShop
     embedding = served[0].outputs["embedding"]
     assert embedding.shape == (16,) and np.linalg.norm(embedding) == pytest.approx(1, abs=1e-3)
     assert not list((runs / "retriever").glob("negatives-*"))
+
+
+def test_calibration_finds_the_shares_that_logits_stand_for() -> None:
+    random = np.random.default_rng(0)
+    logits = random.normal(size=(40, 50)).astype(np.float32)
+    grades = Calibration(slope=2.0, intercept=-1.0).probabilities(logits)
+    questions = [Question("q", ["p"] * 50, row.tolist(), row.tolist()) for row in grades]
+    fitted = calibrated(list(logits), questions)
+    assert (fitted.slope, fitted.intercept) == pytest.approx((2.0, -1.0), abs=0.02)
+    assert error(fitted, list(logits), questions) < 0.01
+    assert error(Calibration(slope=2.0, intercept=1.0), list(logits), questions) > 0.2
+    backwards = calibrated(list(-logits), questions)
+    assert backwards.slope > 0
 
 
 def test_distilling_without_a_teacher_or_negatives_is_refused(shop: DemoShop, tmp_path: Path) -> None:

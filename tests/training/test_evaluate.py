@@ -8,14 +8,16 @@ import pytest
 
 from runtime.inference.encoder import TextModel
 from runtime.inference.manifest import Precision
-from runtime.inference.session import InferenceSettings
 from runtime.inference.store import ModelStore
 from services.intent.model import IntentModel
 from services.intent.service import IntentServicer
+from services.ranking.cross_encoder import CrossEncoder
 from services.ranking.model import RankingModel
 from services.ranking.service import RankingService
 from services.ranking.settings import RankingSettings
+from tests.ranking.tiny_cross_encoder import store_beside
 from tests.training.tiny import tiny_base
+from training.demo_shop.__main__ import main as make_shop
 from training.evaluate.__main__ import main
 from training.evaluate.demo import read_demo_shop
 from training.evaluate.discovery import find_sets, missing
@@ -23,6 +25,7 @@ from training.evaluate.embeddings import EmbeddingCache
 from training.evaluate.esci import read_esci
 from training.evaluate.figures import TWINS, figures
 from training.evaluate.multi_cpr import read_multi_cpr
+from training.evaluate.ranking.reranking import main as try_reranking
 from training.evaluate.rankings import Ranker, rankings
 from training.evaluate.searched import Prefixes, put
 from training.evaluate.sets import EvaluationSet, JudgedQuery
@@ -189,19 +192,42 @@ def test_nothing_to_evaluate_is_an_error_that_says_what_to_name(
 def test_the_published_models_answer_every_channel(
     models_root: Path, demo_shop_root: Path, tmp_path: Path
 ) -> None:
+    root = store_beside(models_root, tmp_path / "models")
     whole = read_demo_shop(demo_shop_root)
     few = {name: queries[:5] for name, queries in whole.groups.items()}
     wanted = {product for queries in few.values() for query in queries for product in query.gains}
     products = [product for product in whole.products if product.id in wanted][:60]
     judged = EvaluationSet("slice", products, few, whole.measures)
-    store, settings = ModelStore(models_root), InferenceSettings(models=models_root)
+    store, settings = ModelStore(root), RankingSettings(models=root, rerank=5)
     retriever = TextModel.open(store, "retriever", settings)
     ranker = Ranker(
         IntentServicer(IntentModel.open(store, settings)),
-        RankingService(RankingModel.open(store, settings), RankingSettings(models=models_root)),
+        RankingService(
+            RankingModel.open(store, settings), settings, cross_encoder=CrossEncoder.open(store, settings)
+        ),
+        reread=5,
     )
     prefixes = Prefixes(retriever.manifest.query_prefix, retriever.manifest.passage_prefix)
     answers = rankings(put(judged, prefixes, EmbeddingCache(tmp_path, retriever)), ranker)
-    assert set(answers) == {"lexical", "dense", "fused", "ranked"}
-    for fused, ranked in zip(answers["fused"], answers["ranked"], strict=True):
+    assert set(answers) == {"lexical", "dense", "fused", "ranked", "reranked"}
+    for fused, ranked, reranked in zip(answers["fused"], answers["ranked"], answers["reranked"], strict=True):
         assert sorted(fused) == sorted(ranked)
+        assert sorted(ranked[:5]) == sorted(reranked[:5])
+        assert ranked[5:] == reranked[5:]
+
+
+def test_every_weight_and_number_of_hits_is_tried_beside_the_order_without(
+    models_root: Path, demo_shop_root: Path, tmp_path: Path
+) -> None:
+    root, out = store_beside(models_root, tmp_path / "models"), tmp_path / "reranking.json"
+    shop = tmp_path / "shop"
+    make_shop(["--out", str(shop), "--products", "60", "--users", "4", "--wishes", "200"])
+    given = ["--models", str(root), "--shop", str(shop), "--cache", str(tmp_path / "cache")]
+    chosen = ["--queries", "3", "--hits", "4", "2", "--weights", "0", "0.5", "--out", str(out)]
+    assert try_reranking([*given, *chosen]) == 0
+    record = json.loads(out.read_text(encoding="utf-8"))
+    named = {f"{hits} read, {name}" for hits in (2, 4) for name in ("weight 0", "weight 0.5", "nothing else")}
+    assert set(record["figures"]) == {"ranked"} | named
+    assert record["figures"]["4 read, weight 0"] == record["figures"]["ranked"]
+    assert all(0 <= value <= 1 for value in record["figures"].values())
+    assert try_reranking([*given, "--hits", "101"]) == 2

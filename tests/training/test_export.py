@@ -204,6 +204,19 @@ def test_int8_is_made_again_with_care_when_it_misses(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["model.int8.onnx"]
 
 
+def test_int8_that_misses_after_all_is_left_out_where_the_model_may_do_without(tmp_path: Path) -> None:
+    module = Heads()
+    with torch.no_grad():  # all the same but for noise that int8 does not see
+        module.intent.weight[:] = module.intent.weight[:1] + 1e-7 * torch.randn(5, WIDTH)
+        module.intent.bias.zero_()
+    asked: Any = {"probes": _probes(40), "precisions": ("fp32", "int8"), "kept_float": ("",)}
+    exported = export_within_parity(module, _sample(), ["intent"], tmp_path / "kept", **asked)
+    assert misses({"int8": exported.parity["int8"]})
+    left = export_within_parity(module, _sample(), ["intent"], tmp_path / "left", **asked, without_int8=True)
+    assert set(left.graphs) == set(left.parity) == {"fp32"}
+    assert [path.name for path in (tmp_path / "left").iterdir()] == ["model.fp32.onnx"]
+
+
 def test_export_leaves_the_module_as_it_was(embedder: Embedder, graphs: dict[Any, Path]) -> None:
     assert graphs
     assert not hasattr(embedder, "config")

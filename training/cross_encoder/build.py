@@ -13,10 +13,12 @@ from runtime.inference.encoder import TextModel
 from runtime.inference.manifest import Manifest
 from runtime.inference.session import InferenceSettings
 from runtime.inference.store import ModelStore
+from services.ranking import pairs
+from services.ranking.pairs import CALIBRATION_FILE, CROSS_ENCODER, OUTPUT, Calibration, pair_text
 from training.base_models import BaseModel
-from training.cross_encoder.fit import figures, fit
-from training.cross_encoder.model import OUTPUT, CrossEncoder
-from training.cross_encoder.pairs import CROSS_ENCODER, pair_text
+from training.cross_encoder import calibrate
+from training.cross_encoder.fit import figures, fit, logits
+from training.cross_encoder.model import CrossEncoder
 from training.cross_encoder.questions import (
     Embed,
     Floats,
@@ -37,7 +39,6 @@ from training.retriever.embedder import tokenise
 from training.retriever.sources import Source
 
 RETRIEVER = "retriever"
-MAX_TOKENS = 160
 GUARDED = ("ndcg@10",)
 PARITY_LISTS, CALIBRATION_PAIRS = 40, 24
 TEST_QUESTIONS, TEST_CANDIDATES = 100, 20
@@ -62,7 +63,7 @@ class Order:
             "shop": digest(self.shop.root / "fingerprint.json"),
             "extra": [[source.name, len(source.examples)] for source in self.extra],
             "retriever": retriever,
-            "code": digest(*sorted(Path(__file__).parent.glob("*.py")), *SOURCES),
+            "code": digest(*sorted(Path(__file__).parent.glob("*.py")), Path(pairs.__file__), *SOURCES),
         }
 
 
@@ -78,22 +79,21 @@ def build(order: Order, store: ModelStore, *, force: str = "", runs: Path = Path
         return current.manifest
     embed, recipe = _embedding(retriever, order.cache), order.recipe
     random = np.random.default_rng(order.seed)
-    validation = demo_searches(order.shop, "validation")
+    shelf = demo_searches(order.shop, "validation")
+    questions = _questions(order, embed, random)
+    rows = _drawn(shelf, recipe.validation_questions, random)
+    validation = found(shelf, rows, embed, recipe.validation_candidates)
     model, _ = fit(
         order.base,
-        _questions(order, embed, random),
-        found(
-            validation,
-            _drawn(validation, recipe.validation_questions, random),
-            embed,
-            recipe.validation_candidates,
-        ),
+        questions,
+        validation,
         recipe,
         seed=order.seed,
         identity=settings,
         runs=runs,
     )
-    return _publish(order, model, embed, store, settings, force=force)
+    calibration = calibrate.calibrated(logits(model, order.base, validation, recipe.tokens), validation)
+    return _publish(order, model, embed, store, settings, calibration=calibration, force=force)
 
 
 def _questions(order: Order, embed: Embed, random: np.random.Generator) -> list[Question]:
@@ -134,23 +134,26 @@ def _publish(
     store: ModelStore,
     settings: Mapping[str, object],
     *,
+    calibration: Calibration,
     force: str,
 ) -> Manifest:
-    base, shelf = order.base, demo_searches(order.shop, "test")
+    base, tokens, shelf = order.base, order.recipe.tokens, demo_searches(order.shop, "test")
     rows = _drawn(shelf, TEST_QUESTIONS, np.random.default_rng(order.seed))
     test = found(shelf, rows, embed, TEST_CANDIDATES)
+    error = calibrate.error(calibration, logits(model, base, test, tokens), test)
     store.root.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=store.root, prefix=".exporting-") as scratch:
         folder = Path(scratch)
-        exported = _export(base, model, test, folder)
+        exported = _export(base, model, test, tokens, folder)
         base.tokenizer.save(str(folder / "tokenizer.json"))
+        (folder / CALIBRATION_FILE).write_text(calibration.model_dump_json(indent=1), encoding="utf-8")
         stored = publish(
             store,
             CROSS_ENCODER,
             folder,
             graphs=exported.graphs,
             parity=exported.parity,
-            evaluation=figures(model, base, test, MAX_TOKENS),
+            evaluation={**figures(model, base, test, tokens), "calibration_error": error},
             guarded=GUARDED,
             force=force,
             base=base.name,
@@ -162,13 +165,15 @@ def _publish(
             ],
             query_prefix=base.query_prefix,
             passage_prefix=base.passage_prefix,
-            max_tokens=MAX_TOKENS,
+            max_tokens=tokens,
         )
     return stored.manifest
 
 
-def _export(base: BaseModel, model: CrossEncoder, test: Sequence[Question], folder: Path) -> Exported:
-    lists = [_feed(base, question) for question in test[:PARITY_LISTS]]
+def _export(
+    base: BaseModel, model: CrossEncoder, test: Sequence[Question], tokens: int, folder: Path
+) -> Exported:
+    lists = [_feed(base, question, tokens) for question in test[:PARITY_LISTS]]
     single = [
         {name: values[row : row + 1] for name, values in feed.items()} for feed in lists for row in range(2)
     ]
@@ -177,15 +182,16 @@ def _export(base: BaseModel, model: CrossEncoder, test: Sequence[Question], fold
         tokenise(
             base.tokenizer,
             [pair_text(base, test[0].query, each) for each in test[0].passages[:2]],
-            MAX_TOKENS,
+            tokens,
         ),
         [OUTPUT],
         folder,
         probes=lists,
         calibration=single[:CALIBRATION_PAIRS],
+        without_int8=True,  # a logit bears less rounding than an embedding does
     )
 
 
-def _feed(base: BaseModel, question: Question) -> dict[str, NDArray[Any]]:
+def _feed(base: BaseModel, question: Question, tokens: int) -> dict[str, NDArray[Any]]:
     texts = [pair_text(base, question.query, each) for each in question.passages]
-    return {name: ids.numpy() for name, ids in tokenise(base.tokenizer, texts, MAX_TOKENS).items()}
+    return {name: ids.numpy() for name, ids in tokenise(base.tokenizer, texts, tokens).items()}

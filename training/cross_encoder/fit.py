@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from services.ranking.pairs import CROSS_ENCODER, pair_text
 from training.base_models import BaseModel
 from training.cross_encoder.model import CrossEncoder, keep_lower
-from training.cross_encoder.pairs import CROSS_ENCODER, pair_text
-from training.cross_encoder.questions import Question
+from training.cross_encoder.questions import Floats, Question
 from training.cross_encoder.recipe import Recipe
 from training.evaluate.metrics import ndcg_at_10
 from training.finetuning import prepare
@@ -83,12 +83,16 @@ def figures(
 ) -> dict[str, float]:
     """Mean nDCG@10 of the candidates in the model's order and, as "retriever/…", in the retriever's."""
     by_model, by_retriever = [], []
-    with torch.no_grad():
-        for question in questions:
-            scores = model(**_tokens(base, [question], tokens)).numpy()
-            by_model.append(_ndcg(question, np.argsort(-scores, kind="stable").tolist()))
-            by_retriever.append(_ndcg(question, range(len(question.grades))))
+    for question, scores in zip(questions, logits(model, base, questions, tokens), strict=True):
+        by_model.append(_ndcg(question, np.argsort(-scores, kind="stable").tolist()))
+        by_retriever.append(_ndcg(question, range(len(question.grades))))
     return {"ndcg@10": float(np.mean(by_model)), "retriever/ndcg@10": float(np.mean(by_retriever))}
+
+
+def logits(model: CrossEncoder, base: BaseModel, questions: Sequence[Question], tokens: int) -> list[Floats]:
+    """What the model says of each question's candidates, float32 [candidates] each."""
+    with torch.no_grad():
+        return [model(**_tokens(base, [question], tokens)).numpy() for question in questions]
 
 
 def _ndcg(question: Question, order: Sequence[int]) -> float:

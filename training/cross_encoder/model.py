@@ -3,8 +3,6 @@
 from torch import Tensor, nn
 from transformers import BertModel
 
-OUTPUT = "score"
-
 
 class CrossEncoder(nn.Module):
     """An encoder's lower layers with one linear head on the mean of their states; `forward` is served."""

@@ -15,8 +15,10 @@ from runtime.settings import StartupError
 from services.intent.model import MODEL as INTENT
 from services.intent.model import IntentModel
 from services.intent.service import IntentServicer
+from services.ranking.cross_encoder import CrossEncoder
 from services.ranking.model import MODEL as RANKER
 from services.ranking.model import RankingModel
+from services.ranking.pairs import CROSS_ENCODER
 from services.ranking.service import RankingService
 from services.ranking.settings import RankingSettings
 from services.retrieval import agreement, feedback, fusion
@@ -53,7 +55,7 @@ def _evaluate(options: argparse.Namespace, console: Console) -> int:
     settings = InferenceSettings(models=options.models, precision=options.precision, threads=options.threads)
     store = ModelStore(options.models)
     retriever = TextModel.open(store, RETRIEVER, settings)
-    ranker = _ranker(store, settings, console)
+    ranker = _ranker(store, settings, console, options.rerank)
     cache = EmbeddingCache(options.cache, retriever)
     prefixes = Prefixes(retriever.manifest.query_prefix, retriever.manifest.passage_prefix)
     start, results, baselines = time.monotonic(), Results(), dict[str, float]()
@@ -80,20 +82,23 @@ def _untrained(options: argparse.Namespace, judged: EvaluationSet) -> Searched |
     return put(judged, prefixes, untrained(options.cache, base), plain=True)
 
 
-def _ranker(store: ModelStore, settings: InferenceSettings, console: Console) -> Ranker | None:
+def _ranker(store: ModelStore, settings: InferenceSettings, console: Console, reread: int) -> Ranker | None:
     absent = [name for name in (INTENT, RANKER) if store.current(name) is None]
     if absent:
         console.print(
             f"ranked is passed over: {store.root} holds no {' and no '.join(absent)}; `make models`"
         )
         return None
-    intent = IntentModel.open(store, settings.model_copy(update={"precision": "auto"}))
-    ranking = RankingModel.open(store, settings.model_copy(update={"precision": "auto"}))
-    return Ranker(IntentServicer(intent), RankingService(ranking, RankingSettings(models=store.root)))
+    settings = settings.model_copy(update={"precision": "auto"})
+    intent, ranking = IntentModel.open(store, settings), RankingModel.open(store, settings)
+    cross_encoder = CrossEncoder.open(store, settings) if reread else None
+    chosen = RankingSettings(models=store.root, rerank=reread)
+    service = RankingService(ranking, chosen, cross_encoder=cross_encoder)
+    return Ranker(IntentServicer(intent), service, reread)
 
 
 def _settings(options: argparse.Namespace, store: ModelStore, retriever: TextModel) -> dict[str, object]:
-    names = (RETRIEVER, INTENT, RANKER)
+    names = (RETRIEVER, INTENT, RANKER, *([CROSS_ENCODER] if options.rerank else []))
     return {
         "models": {name: store.current(name) for name in names if store.current(name)},
         "base": retriever.manifest.base,
@@ -101,6 +106,7 @@ def _settings(options: argparse.Namespace, store: ModelStore, retriever: TextMod
         "retriever_provider": retriever.session.provider,
         "data": str(options.data),
         "candidates": DEPTH,
+        "reranked": options.rerank,
         "lexical_weight": fusion.LEXICAL_WEIGHT,
         "feedback_weight": feedback.WEIGHT,
         "agreement_weight": agreement.WEIGHT,
@@ -125,6 +131,8 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
                         help="graph of the retriever; auto is the one that is served here")  # fmt: skip
     parser.add_argument("--baseline", action=argparse.BooleanOptionalAction, default=True,
                         help="compare with the base model; the first time that takes minutes")  # fmt: skip
+    parser.add_argument("--rerank", type=int, default=0, metavar="N",
+                        help="the published cross-encoder reads the first N hits: reranked")  # fmt: skip
     parser.add_argument("--threads", type=int, default=2, help="threads of one inference")
     return parser.parse_args(argv)
 

@@ -8,6 +8,7 @@ from training.demo_shop import DemoShop, Query, load
 from training.demo_shop.drafts import draft_products
 from training.demo_shop.lexicon import LANGUAGES, Language, lexicon
 from training.demo_shop.products import make_products
+from training.demo_shop.schema import Split
 from training.demo_shop.truth import Grades
 from training.evaluate.metrics import FULL_GAIN
 from training.evaluate.sets import EvaluationSet, JudgedQuery
@@ -18,11 +19,14 @@ DESCRIBED = "description_shop"
 _DESCRIBED_PRODUCTS, _DESCRIBED_SEED = 400, 2311  # of another seed than the shop that models learn from
 
 
-def read_demo_shop(root: Path) -> EvaluationSet:
-    """Groups demo_shop_zh and demo_shop_en; a query's twin is the same wish in the other language."""
+def read_demo_shop(root: Path, split: Split = "test") -> EvaluationSet:
+    """The queries of a split in groups demo_shop_zh and demo_shop_en.
+
+    A query's twin is the same wish in the other language.
+    """
     shop = load(root)
     grades = Grades(shop.products)
-    wanted = [query for query in shop.queries if query.split == "test" and query.intent in SEARCHES]
+    wanted = [query for query in shop.queries if query.split == split and query.intent in SEARCHES]
     groups = {
         f"demo_shop_{language}": _judged(shop, grades, [each for each in wanted if each.language == language])
         for language in ("zh", "en")

@@ -75,12 +75,14 @@ def export_within_parity(
     precisions: Sequence[Precision] = ALL,
     calibration: Sequence[Feed] = (),
     finer_products: Sequence[str] = FINER,
+    without_int8: bool = False,
 ) -> Exported:
     """Export as `export_onnx` does, measure the parity on `probes`, and spend on int8 only what it needs.
 
     `probes`, `corpus` and `own_probes` are those of `Parity`.
     When int8 misses its targets it is made again with the next of `finer_products`. The last figures
-    are returned whatever they are: the publisher refuses what misses.
+    are returned whatever they are: the publisher refuses what misses. With `without_int8` the model may do
+    without: an int8 that misses after all is left out.
     """
     made = [precision for precision in ALL if precision in {"fp32", *precisions}]  # int8 comes from fp32
     graphs = export_onnx(
@@ -102,6 +104,10 @@ def export_within_parity(
         logger.info("int8_exported_again", missed=missed, finer=finer)
         quantise(graphs["fp32"], wanted["int8"], _feeds(calibration, sample), finer=finer)
         parity |= torch_says.measure({"int8": wanted["int8"]})
+    if without_int8 and "int8" in wanted and (missed := misses({"int8": parity["int8"]})):
+        logger.warning("int8_left_out", missed=missed)
+        wanted.pop("int8").unlink()
+        del parity["int8"]
     if "fp32" not in wanted:
         graphs["fp32"].unlink()
     return Exported(wanted, parity)

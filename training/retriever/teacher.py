@@ -9,7 +9,7 @@ from torch import Tensor
 from runtime.inference.encoder import TextModel
 from runtime.inference.session import InferenceSettings
 from runtime.inference.store import ModelStore
-from training.cross_encoder.pairs import CROSS_ENCODER, pair_text
+from services.ranking.pairs import CROSS_ENCODER, OUTPUT, pair_text
 
 
 class Teacher:
@@ -27,5 +27,5 @@ class Teacher:
         manifest = self._model.manifest
         texts = [pair_text(manifest, queries[row], passages[column]) for row, column in places]
         for place, result in zip(places, self._model.run_sync(texts), strict=True):
-            logits[place] = float(np.asarray(result.outputs["score"]))
+            logits[place] = float(np.asarray(result.outputs[OUTPUT]))
         return logits

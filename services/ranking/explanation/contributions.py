@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.ranking.columns import Floats
-from services.ranking.explanation.groups import GROUPS, RETRIEVAL, columns
+from services.ranking.explanation.groups import GROUPS, RETRIEVAL, TEXT, columns
 from services.ranking.features import FEATURES, Inputs
 from services.ranking.history_pairs import PAIRS
-from services.ranking.objectives import LEARNED, Predictions, Weights, logs
+from services.ranking.objectives import CROSS_ENCODER, LEARNED, NO_READ, Predictions, Read, Weights, logs
 
 AVERAGE, RULES = "average", "rules"
 _ROWS_AT_ONCE = 4096
@@ -45,6 +45,7 @@ class Scored:
     added: Floats
     weights: Weights
     familiarity: float
+    read: Read = NO_READ
 
 
 def contributions(scored: Scored, rows: Sequence[int], predict: Predict) -> list[list[Part]]:
@@ -53,7 +54,8 @@ def contributions(scored: Scored, rows: Sequence[int], predict: Predict) -> list
     The value of a set of groups is ln p of a candidate that has its own features in these groups and the mean
     over the request's candidates in the others; the Shapley value (1953; Lundberg and Lee, arXiv 1705.07874)
     is taken exactly over all 2^8 sets. What an average candidate gets is a part of its own, so that nothing
-    is left over. `predict` is called with 256 rows for each of `rows`.
+    is left over; of what the cross-encoder gives, that is the average of those that it read. `predict` is
+    called with 256 rows for each of `rows`.
     """
     values = _values(scored.inputs, list(rows), predict)
     parts = []
@@ -68,9 +70,21 @@ def contributions(scored: Scored, rows: Sequence[int], predict: Predict) -> list
             ]
             centre = float(logs(getattr(scored.predictions, objective)).mean())
             of_row.append(Part(objective, AVERAGE, weight * (float(values[objective][place][0]) - centre)))
+        of_row += _of_text(scored, row)
         of_row.append(Part("rules", RULES, float(scored.added[row])))
         parts.append([part for part in of_row if abs(part.value) > _LEAST])
     return parts
+
+
+def _of_text(scored: Scored, row: int) -> list[Part]:
+    if row not in scored.read.rows:
+        return []
+    given = scored.terms[CROSS_ENCODER]
+    average = float(given[scored.read.rows].mean())
+    return [
+        Part(CROSS_ENCODER, TEXT, float(given[row]) - average),
+        Part(CROSS_ENCODER, AVERAGE, average),
+    ]
 
 
 def _values(inputs: Inputs, rows: Sequence[int], predict: Predict) -> dict[str, Floats]:

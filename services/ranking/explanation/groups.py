@@ -15,6 +15,7 @@ from services.ranking.review_features import REVIEW_FEATURES
 
 RETRIEVAL, QUERY, PRICE, REPUTATION = "retrieval", "query", "price", "reputation"
 REVIEWS, FRESHNESS, AVAILABILITY, TASTE = "reviews", "freshness", "availability", "taste"
+TEXT = "text"  # what the cross-encoder reads: no feature is of it
 GROUPS = (RETRIEVAL, QUERY, PRICE, REPUTATION, REVIEWS, FRESHNESS, AVAILABILITY, TASTE)
 
 _REPUTATION = ("rating_missing", "rating", "reviews_log", "positive_share_missing", "positive_share")

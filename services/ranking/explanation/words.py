@@ -26,6 +26,7 @@ _RAISES: Mapping[str, tuple[str, str]] = {
     groups.FRESHNESS: ("上架时间{age}有优势", "Its age{age} speaks for it"),
     groups.AVAILABILITY: ("有货", "It can be bought now"),
     groups.TASTE: ("符合该用户以往的喜好", "It suits what this user liked before"),
+    groups.TEXT: ("与查询对照细读，文字相符", "Read beside the query, its text answers it"),
 }
 _LOWERS: Mapping[str, tuple[str, str]] = {
     groups.RETRIEVAL: (
@@ -42,6 +43,7 @@ _LOWERS: Mapping[str, tuple[str, str]] = {
     groups.FRESHNESS: ("上架时间{age}不占优势", "Its age{age} speaks against it"),
     groups.AVAILABILITY: ("缺货", "It cannot be bought now"),
     groups.TASTE: ("与该用户以往的喜好不同", "It is unlike what this user liked before"),
+    groups.TEXT: ("与查询对照细读，文字不如其他候选相符", "Read beside the query, others answer it better"),
 }
 _MOVES: Mapping[int, tuple[str, str]] = {
     MoveKind.MOVE_KIND_PIN: ("规则 {rule} 将其置于第 {to} 位", "Rule {rule} pins it to position {to}"),
@@ -66,6 +68,10 @@ _MOVES: Mapping[int, tuple[str, str]] = {
     MoveKind.MOVE_KIND_EXPLORATION: (
         "新品试投，从第 {start} 位调到第 {to} 位",
         "It is new and is being tried: it moves from position {start} to {to}",
+    ),
+    MoveKind.MOVE_KIND_CROSS_ENCODER: (
+        "与查询对照细读后，从第 {start} 位调到第 {to} 位",
+        "Read beside the query, it moves from position {start} to {to}",
     ),
 }
 _NOT_READ, _POSITIVE, _NEGATIVE, _MIXED = (
