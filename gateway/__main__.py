@@ -36,6 +36,7 @@ async def _serving(settings: GatewaySettings) -> AsyncIterator[Sequence[Endpoint
                 reviews=reviews.counts,
                 candidates=settings.candidates,
                 policy=settings.policy(),
+                shared_pass=settings.encoder_pass == "shared",
             )
             service = GatewayService(flow, state, backends, reviews)
             async with popular.refreshing(settings.popular_refresh_seconds), reviews.judging():
