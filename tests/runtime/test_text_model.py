@@ -51,15 +51,14 @@ def _with_switch(store: ModelStore) -> TextModel:
         helper.make_tensor_value_info(name, TensorProto.FLOAT, [None, 1]) for name in ("made", "none")
     )
     empty = helper.make_tensor("none", TensorProto.FLOAT, [0, 1], [])
-    branches = {
-        "then_branch": helper.make_graph(
-            [helper.make_node("Cast", ["total"], ["made"], to=TensorProto.FLOAT)], "made", [], [made]
-        ),
-        "else_branch": helper.make_graph(
-            [helper.make_node("Constant", [], ["none"], value=empty)], "none", [], [none]
-        ),
-    }
-    graph.node.append(helper.make_node("If", [EMBED], [EMBEDDING], **branches))
+    cast = helper.make_node("Cast", ["total"], ["made"], to=TensorProto.FLOAT)
+    nothing = helper.make_node("Constant", [], ["none"], value=empty)
+    then, otherwise = (
+        helper.make_graph([cast], "m", [], [made]),
+        helper.make_graph([nothing], "n", [], [none]),
+    )
+    choice = helper.make_node("If", [EMBED], [EMBEDDING], then_branch=then, else_branch=otherwise)
+    graph.node.append(choice)
     graph.input.append(helper.make_tensor_value_info(EMBED, TensorProto.BOOL, []))
     graph.output.append(helper.make_tensor_value_info(EMBEDDING, TensorProto.FLOAT, [None, 1]))
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=10)

@@ -72,7 +72,7 @@ def both(own: BaseModel, first: int, folder: Path, labels: Labels = LABELS) -> t
 
 def joined(folder: Path, first: int) -> tuple[ModelProto, int, tuple[Path, Path]]:
     graphs = both(base(), first, folder)
-    found = join(*(onnx.load(str(each)) for each in graphs), "retriever")
+    found = join(onnx.load(str(graphs[0])), onnx.load(str(graphs[1])), "retriever")
     assert found.layers == LAYERS
     return found.model, found.common, graphs
 
