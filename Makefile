@@ -43,6 +43,7 @@ STATE := state/$(notdir $(CATALOG:%/=%))
 FINE_TUNING := $(wildcard training/*.py training/base_models/*.py training/export/*.py)
 ENCODERS := $(MODELS)/.trained-retriever $(MODELS)/.trained-intent
 SEQUENCE := $(MODELS)/.trained-sequence
+COMPOSED := $(MODELS)/.composed-shared-pass
 RANKER := $(MODELS)/.trained-ranker
 CROSS_ENCODER := $(MODELS)/.trained-cross-encoder
 
@@ -82,18 +83,23 @@ models: ## train, export and publish the four models (METHOD=full|lora RECIPE=de
 # The encoders know nothing of each other: trained at once, each on its share of the cores, and the sequence model
 # on the one that is free first.
 	@OMP_NUM_THREADS=$${OMP_NUM_THREADS:-$$(( ($$(nproc) + 1) / 2 ))} \
-	  $(MAKE) --no-print-directory -j2 $(ENCODERS) $(SEQUENCE)
+	  $(MAKE) --no-print-directory -j2 $(ENCODERS) $(SEQUENCE) $(COMPOSED)
 	@$(MAKE) --no-print-directory $(RANKER)
 
 $(MODELS)/.trained-retriever: $(SHOP)/products.jsonl $(FINE_TUNING) $(wildcard training/retriever/*.py) services/retrieval/text.py
 	$(PY) -m training.retriever --shop $(SHOP) --models $(MODELS) --method $(METHOD) --recipe $(RECIPE)
 	touch $@
 
-$(MODELS)/.trained-intent: $(SHOP)/products.jsonl $(FINE_TUNING) $(wildcard training/intent/*.py services/intent/*.py)
+$(MODELS)/.trained-intent: $(SHOP)/products.jsonl $(FINE_TUNING) $(wildcard training/intent/*.py services/intent/*.py) runtime/folding.py
 	$(PY) -m training.intent --shop $(SHOP) --models $(MODELS) --method $(METHOD) --recipe $(RECIPE) $(if $(TEXTS),--data $(TEXTS))
 	touch $@
 
-$(MODELS)/.trained-ranker: $(ENCODERS) $(FINE_TUNING) $(wildcard training/ranker/*.py services/ranking/*.py services/retrieval/*.py)
+# Where the two encoders have layers in common, the intent model gets the retriever's upper ones too.
+$(COMPOSED): $(ENCODERS) $(FINE_TUNING) $(wildcard training/shared_pass/*.py)
+	$(PY) -m training.shared_pass --shop $(SHOP) --models $(MODELS) --if-possible
+	touch $@
+
+$(MODELS)/.trained-ranker: $(ENCODERS) $(COMPOSED) $(FINE_TUNING) $(wildcard training/ranker/*.py services/ranking/*.py services/retrieval/*.py)
 	$(PY) -m training.ranker --shop $(SHOP) --models $(MODELS)
 	touch $@
 

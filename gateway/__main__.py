@@ -37,6 +37,7 @@ async def _serving(settings: GatewaySettings) -> AsyncIterator[Sequence[Endpoint
                 candidates=settings.candidates,
                 policy=settings.policy(),
                 reranked=settings.rerank,
+                shared_pass=settings.encoder_pass == "shared",
             )
             service = GatewayService(flow, state, backends, reviews)
             async with popular.refreshing(settings.popular_refresh_seconds), reviews.judging():

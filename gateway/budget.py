@@ -5,6 +5,7 @@ from dataclasses import dataclass
 # What follows a stage needs time too: ranking after retrieval, and reading the products after ranking.
 _PROFILE_SHARE = 0.1
 _INTENT_SHARE = 0.6
+_HEAD_START = 0.5  # of intent's seconds
 _RETRIEVAL_SHARE = 0.6
 _RANKING_SHARE = 0.6
 _RERANKING_SHARE = 0.6
@@ -33,6 +34,10 @@ class Budget:
     def intent(self, remaining: float) -> float:
         """Return the seconds for understanding the query."""
         return self._share(remaining, _INTENT_SHARE, self.intent_seconds)
+
+    def head_start(self, remaining: float) -> float:
+        """Return the seconds that retrieval waits for the reading of the query where one pass serves both."""
+        return _HEAD_START * self.intent(remaining)
 
     def retrieval(self, remaining: float) -> float:
         """Return the seconds for finding candidates."""

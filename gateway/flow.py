@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from aisle.catalog.v1.embedding_pb2 import QueryEmbedding
 from aisle.catalog.v1.matches_pb2 import Count, Emptiness, Facet
 from aisle.catalog.v1.product_pb2 import Product
 from aisle.catalog.v1.serving_pb2 import Stage
@@ -33,7 +34,7 @@ from gateway.popular import PopularList
 from gateway.profile import read_history
 from gateway.reranking import Reranker
 from gateway.shelves import LATEST, both, other_categories
-from gateway.understanding import neutral, searched_instead, understand
+from gateway.understanding import Reading, neutral, read_first, searched_instead, understand
 from runtime.serving import deadline
 from runtime.serving.errors import NotFound, Unavailable
 from runtime.state.events import ProfileStore
@@ -90,7 +91,9 @@ class Flow:
         candidates: int,
         policy: Policy,
         reranked: int = 0,
+        shared_pass: bool = False,
     ) -> None:
+        """With a `shared_pass` retrieval is asked after intent, with the embedding that its pass made."""
         self._backends = backends
         self._profiles = profiles
         self._popular = popular
@@ -99,6 +102,7 @@ class Flow:
         self._candidates = candidates
         self._narrower = Narrower(backends, budget, policy)
         self._reranker = Reranker(backends, budget, reranked)
+        self._shared_pass = shared_pass
 
     @property
     def budget(self) -> Budget:
@@ -148,16 +152,31 @@ class Flow:
             history_ids=[item.product_id for item in user.history], limit=self._candidates
         )
         request.MergeFrom(wish.source)
-        finding = self._find(wish, user, request, notes)
         if not wish.query:
-            return None, Narrowed(await finding)
-        seconds = self._budget.intent(deadline.remaining())
-        reading = understand(self._backends, wish.query, user, seconds, notes)
-        read, found = await asyncio.gather(reading, finding)
+            return None, Narrowed(await self._find(wish, user, request, notes))
+        read, found = await self._both(wish, user, request, notes)
         if read is not None and (meant := searched_instead(found)):
             seconds = self._budget.intent(deadline.remaining())
             read = await understand(self._backends, meant, user, seconds, notes) or read
-        return read, await self._narrower.narrow(request, found, read, wish.narrowing, notes)
+        understanding = read.understanding if read else None
+        narrowed = await self._narrower.narrow(request, found, understanding, wish.narrowing, notes)
+        return understanding, narrowed
+
+    async def _both(
+        self, wish: Wish, user: UserContext, request: RetrieveRequest, notes: Notes
+    ) -> tuple[Reading | None, RetrieveResponse | None]:
+        """Understand and search at once, or one after the other with the embedding put into `request`."""
+        remaining, shared = deadline.remaining(), self._shared_pass
+        seconds = self._budget.intent(remaining)
+        reading = understand(self._backends, wish.query, user, seconds, notes, embed=shared)
+        if not shared:
+            return await asyncio.gather(reading, self._find(wish, user, request, notes))
+
+        async def find(embedding: QueryEmbedding | None) -> RetrieveResponse | None:
+            request.MergeFrom(RetrieveRequest(query_embedding=embedding))
+            return await self._find(wish, user, request, notes)
+
+        return await read_first(reading, find, self._budget.head_start(remaining))
 
     async def _find(
         self, wish: Wish, user: UserContext, request: RetrieveRequest, notes: Notes

@@ -1,6 +1,7 @@
 """Settings of the gateway process."""
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 
@@ -24,6 +25,11 @@ class GatewaySettings(ServerSettings):
         "127.0.0.1:50052", min_length=1, description="address of the retrieval service"
     )
     ranking_target: str = Field("127.0.0.1:50053", min_length=1, description="address of the ranking service")
+    encoder_pass: Literal["separate", "shared"] = Field(
+        "separate",
+        description="separate: intent and retrieval are asked at once, each by its own pass; shared: intent "
+        "first, whose pass makes the embedding that retrieval searches with, where its model can",
+    )
     state: Path = Field(Path("state/catalog"), description="folder of events.db")
     candidates: int = Field(200, ge=1, le=1000, description="candidates retrieved and ranked for an answer")
     popular_products: int = Field(

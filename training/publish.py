@@ -22,7 +22,12 @@ from training.targets import misses
 logger = get_logger(__name__)
 
 NOISE = 0.005  # a figure may fall by so much: another seed moves it as far
-_DTYPES = {"tensor(float)": "float32", "tensor(float16)": "float16", "tensor(int64)": "int64"}
+_DTYPES = {
+    "tensor(float)": "float32",
+    "tensor(float16)": "float16",
+    "tensor(int64)": "int64",
+    "tensor(bool)": "bool",
+}
 
 
 class PublishRefused(StartupError):
@@ -44,6 +49,7 @@ def publish(
     fingerprint: str = "",
     training_data: Sequence[str] = (),
     dimension: int = 0,
+    embedding_space: str = "",
     query_prefix: str = "",
     passage_prefix: str = "",
     max_tokens: int = 0,
@@ -53,7 +59,8 @@ def publish(
     `graphs` (files in `folder`) and `parity` are those of `training.export`. `guarded` names figures of
     `evaluation`, larger being better, that may not be worse than the current version's by more than NOISE;
     `force` is the reason to publish nevertheless, kept in the manifest. A missed parity is never forced:
-    leave that precision out. With a `dimension` the version is an embedding space of its own.
+    leave that precision out. With a `dimension` the version is an embedding space of its own, unless it
+    embeds into the `embedding_space` of another.
     Raises PublishRefused; StartupError when the store cannot be written as it should.
     """
     measured = {precision: dict(parity.get(precision, {})) for precision in graphs}
@@ -83,7 +90,7 @@ def publish(
         evaluation=dict(evaluation),
         parity=dict(measured),
         forced=f"{force} ({'; '.join(worse)})" if worse else "",
-        embedding_space=f"{name}/{version}" if dimension else "",
+        embedding_space=embedding_space or (f"{name}/{version}" if dimension else ""),
         dimension=dimension,
         query_prefix=query_prefix,
         passage_prefix=passage_prefix,

@@ -11,7 +11,7 @@ from aisle.catalog.v1.product_pb2 import Product
 from runtime.inference.encoder import TextModel
 from runtime.inference.session import InferenceSettings
 from runtime.inference.store import ModelStore
-from services.retrieval.text import passage
+from services.retrieval.text import passage, question
 from training.demo_shop import DemoShop, load
 from training.demo_shop.drafts import draft_products
 from training.demo_shop.lexicon import lexicon
@@ -62,7 +62,7 @@ def demo(name: str, size: int, queries: int, folders: Folders) -> SearchSet:
     prefixes = model.manifest
     known = encoded.embed("products", [prefixes.passage_prefix + passage(each) for each in own.products])
     texts = [query.text for query in own.queries if query.split == "test"][:queries]
-    vectors = encoded.embed("queries", [prefixes.query_prefix + text for text in texts])
+    vectors = encoded.embed("queries", [prefixes.query_prefix + question(text) for text in texts])
     words = lexicon()
     scaled = make_products(words, draft_products(words, _SEED, size), _SEED)
     return SearchSet(name, scaled, _perturbed(own, known, scaled), texts, vectors)

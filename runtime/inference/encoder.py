@@ -16,14 +16,18 @@ from runtime.inference.store import ModelStore
 from runtime.observability.metrics import MODEL_SECONDS
 from runtime.settings import StartupError
 
-_TOKENIZER_FILE = "tokenizer.json"
+TOKENIZER_FILE = "tokenizer.json"
+EMBEDDING = "embedding"  # the output that holds a text's embedding
+# The input, bool [], of a graph that makes embeddings beside its other outputs, and only for who wants them.
+EMBED = "embed"
 
 
 @dataclass(frozen=True)
 class TextResult:
     """What a model said of one text.
 
-    `outputs` maps an output's name to its row: [width], or [tokens, width] for token-level outputs.
+    `outputs` maps an output's name to its row: [width], or [tokens, width] for token-level outputs; an
+    embedding that was not asked for is not among them.
     `offsets` are the character spans of the tokens in the text; special tokens have (0, 0).
     """
 
@@ -31,8 +35,17 @@ class TextResult:
     offsets: list[tuple[int, int]]
 
 
+@dataclass(frozen=True)
+class _Asked:
+    encoding: Encoding
+    embed: bool
+
+
 class TextModel:
-    """A published model whose graph takes `input_ids` and `attention_mask`, int64 [batch, tokens]."""
+    """A published model whose graph takes `input_ids` and `attention_mask`, int64 [batch, tokens].
+
+    Where it takes `embed` too, texts are embedded only for those who ask for it.
+    """
 
     def __init__(self, session: OnnxSession, tokenizer: Tokenizer, settings: InferenceSettings) -> None:
         self.session = session
@@ -41,7 +54,8 @@ class TextModel:
         self.version = ModelVersion(name=self.manifest.name, version=self.manifest.version)
         self._tokenizer = tokenizer
         self._batch = settings.max_batch
-        self._batcher: Batcher[Encoding, TextResult] = Batcher(
+        self._by_wish = EMBED in (each.name for each in self.manifest.inputs)
+        self._batcher: Batcher[_Asked, TextResult] = Batcher(
             self.manifest.name, self._infer, max_batch=settings.max_batch, max_queue=settings.max_queue
         )
 
@@ -54,21 +68,22 @@ class TextModel:
         Raises StartupError when it is missing or damaged.
         """
         stored = store.open(name, version)
-        tokenizer = _read_tokenizer(str(stored.file(_TOKENIZER_FILE)), stored.manifest.max_tokens)
+        tokenizer = _read_tokenizer(str(stored.file(TOKENIZER_FILE)), stored.manifest.max_tokens)
         return cls(OnnxSession(stored, settings), tokenizer, settings)
 
     def warm_up(self) -> None:
         """Run texts of several lengths, so that the first request meets no first-time cost."""
         for words in (1, 8, 32):
-            self.run_sync(["warm " * words])
+            self._infer([_Asked(each, embed=True) for each in self._encode(["warm " * words])])
 
-    async def run(self, texts: Sequence[str], *, bulk: bool = False) -> list[TextResult]:
+    async def run(self, texts: Sequence[str], *, bulk: bool = False, embed: bool = False) -> list[TextResult]:
         """Return one result per text; texts of concurrent callers share batches.
 
-        `bulk` work yields to interactive work. Raises as `Batcher.submit` does.
+        `bulk` work yields to interactive work. `embed` asks for what a graph makes by wish only. Raises as
+        `Batcher.submit` does.
         """
-        encodings = self._encode(texts)
-        return list(await asyncio.gather(*(self._batcher.submit(each, bulk=bulk) for each in encodings)))
+        asked = [_Asked(each, embed) for each in self._encode(texts)]
+        return list(await asyncio.gather(*(self._batcher.submit(each, bulk=bulk) for each in asked)))
 
     def run_sync(self, texts: Sequence[str]) -> list[TextResult]:
         """Return one result per text without an event loop; like lengths share batches."""
@@ -77,7 +92,8 @@ class TextModel:
         results: dict[int, TextResult] = {}
         for start in range(0, len(order), self._batch):
             rows = order[start : start + self._batch]
-            results |= zip(rows, self._infer([encodings[row] for row in rows]), strict=True)
+            asked = [_Asked(encodings[row], embed=False) for row in rows]
+            results |= zip(rows, self._infer(asked), strict=True)
         return [results[row] for row in range(len(texts))]
 
     async def quiet(self, most_seconds: float) -> None:
@@ -95,9 +111,15 @@ class TextModel:
         MODEL_SECONDS.labels(self.manifest.name, "tokenize").observe(time.perf_counter() - start)
         return encodings
 
-    def _infer(self, encodings: list[Encoding]) -> list[TextResult]:
+    def _infer(self, asked: list[_Asked]) -> list[TextResult]:
+        encodings, embed = [each.encoding for each in asked], any(each.embed for each in asked)
         start = time.perf_counter()
-        outputs = self.session.run(_collate(encodings))
+        feeds = _collate(encodings)
+        if self._by_wish:
+            feeds[EMBED] = np.array(embed)
+        outputs = self.session.run(feeds)
+        if self._by_wish and not embed:
+            del outputs[EMBEDDING]
         MODEL_SECONDS.labels(self.manifest.name, "infer").observe(time.perf_counter() - start)
         return [_row(outputs, row, encoding) for row, encoding in enumerate(encodings)]
 

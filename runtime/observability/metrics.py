@@ -43,6 +43,16 @@ FEEDBACK_LAG = Histogram(
     "Seconds from receiving an event to its being visible to the next request.",
     buckets=SECONDS_BUCKETS,
 )
+QUERY_EMBEDDINGS = Counter(
+    "aisle_query_embeddings",
+    "Embeddings that searches used, by source: given with the request, remembered, or encoded.",
+    ("source",),
+)
+EMBEDDINGS_UNUSED = Counter(
+    "aisle_query_embeddings_unused",
+    "Embeddings given with a request that the search could not use: of other_space or other_text.",
+    ("reason",),
+)
 REVIEWS_JUDGED = Counter(
     "aisle_reviews_judged",
     "Reviews judged, by how they feel: positive, neutral, negative, or unreadable for the model.",

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
+from aisle.catalog.v1.embedding_pb2 import QueryEmbedding
 from aisle.catalog.v1.serving_pb2 import ModelVersion
-from runtime.inference.encoder import TextModel, TextResult
+from runtime.inference.encoder import EMBEDDING, TextModel, TextResult
 from runtime.inference.session import InferenceSettings
 from runtime.inference.store import ModelStore
 from services.intent.folding import fold
@@ -31,12 +32,22 @@ class IntentModel:
         """The model's name and version."""
         return self._model.version
 
-    async def read(self, query: str) -> TextResult:
+    async def read(self, query: str, *, embed: bool = False) -> TextResult:
         """Return the logits of a query, read as `fold` spells it, and its tokens' spans in `query`.
 
-        Raises as `TextModel.run`.
+        Asked to `embed`, a version that was composed with a retriever gives its embedding too. Raises as
+        `TextModel.run`.
         """
-        return (await self._model.run([fold(query)]))[0]
+        return (await self._model.run([fold(query)], embed=embed))[0]
+
+    def embedding(self, query: str, result: TextResult) -> QueryEmbedding | None:
+        """Return what `result` says of the meaning of `query`; None where it says nothing, and where the
+        query is longer than the model reads: the retriever reads more of it."""
+        manifest = self._model.manifest
+        if EMBEDDING not in result.outputs or len(result.offsets) >= manifest.max_tokens:
+            return None
+        values = result.outputs[EMBEDDING].tolist()
+        return QueryEmbedding(text=query, embedding_space=manifest.embedding_space, values=values)
 
     async def read_bulk(self, texts: Sequence[str]) -> list[TextResult]:
         """Return the same of many texts, a batch after another; queries go before them. Raises as `read`."""

@@ -30,12 +30,14 @@ class IntentServicer(IntentServiceServicer):
         """Read one query; raises InvalidArgument when it or a recent one is empty, too long or not text."""
         check(request)
         clock = StageClock()
-        reading = await self._reader.read(request.query, request.user.recent_queries, clock)
+        recent = request.user.recent_queries
+        reading = await self._reader.read(request.query, recent, clock, embed=request.embed)
         return UnderstandResponse(
             understanding=reading.understanding,
             models=[self._model.version] if reading.by_model else [],
             stages=clock.times,
             shortcut=reading.shortcut,
+            embedding=reading.embedding,
         )
 
     async def ClassifySentiment(

@@ -15,5 +15,5 @@ class IntentSettings(ServerSettings, InferenceSettings):
         1000,
         ge=0,
         le=100_000,
-        description="latest queries whose reading is kept, about 3 kB each; 0 keeps none",
+        description="latest queries whose reading is kept, about 3 kB each, 5 with embeddings; 0 keeps none",
     )

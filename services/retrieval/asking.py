@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from services.retrieval.answer import Channel
 from services.retrieval.collaborative_rows import COLLABORATIVE
 from services.retrieval.fusion import Scores, Spread
@@ -30,7 +32,7 @@ class Best:
     def are_of(self, embedding: Vectors, ask: "Ask", state: int) -> bool:
         """Whether a search would find these again."""
         alike = self.limit == ask.limit and list(self.history_ids) == list(ask.history_ids)
-        return alike and self.embedding is embedding and self.state == state
+        return alike and np.array_equal(self.embedding, embedding) and self.state == state
 
 
 @dataclass(frozen=True)

@@ -7,15 +7,14 @@ from numpy.typing import NDArray
 
 from aisle.catalog.v1.product_pb2 import Product
 from aisle.catalog.v1.serving_pb2 import ModelVersion
-from runtime.inference.encoder import TextModel, TextResult
+from runtime.inference.encoder import EMBEDDING, TextModel, TextResult
 from runtime.inference.manifest import Manifest
 from runtime.memory import OF_QUERIES_SECONDS, Memory
 from runtime.settings import StartupError
-from services.retrieval.text import passage
+from services.retrieval.text import passage, question
 
 Embeddings = NDArray[np.float32]
 
-_OUTPUT = "embedding"
 # A search that is asked again within a request, with a filter, is embedded once, whatever is remembered.
 _LATEST_QUERIES = 16
 _TOKENIZED_AT_ONCE = 16  # the event loop waits while texts are cut into tokens
@@ -52,7 +51,7 @@ class Encoder:
         """Return the embedding of a query: float32 [dimension], L2-normalised. Raises as `TextModel.run`."""
 
         async def embed() -> Embeddings:
-            results = await self._model.run([self._model.manifest.query_prefix + text])
+            results = await self._model.run([self._model.manifest.query_prefix + question(text)])
             embedding: Embeddings = _stack(results)[0]
             return embedding
 
@@ -84,4 +83,4 @@ class Encoder:
 
 
 def _stack(results: Sequence[TextResult]) -> Embeddings:
-    return np.stack([result.outputs[_OUTPUT] for result in results]).astype(np.float32, copy=False)
+    return np.stack([result.outputs[EMBEDDING] for result in results]).astype(np.float32, copy=False)

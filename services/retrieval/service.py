@@ -12,7 +12,7 @@ from aisle.retrieval.v1 import retrieval_pb2 as messages
 from aisle.retrieval.v1.retrieval_pb2_grpc import RetrievalServiceServicer
 from runtime.memory import OF_QUERIES_SECONDS, Memory
 from runtime.observability.logs import get_logger
-from runtime.observability.metrics import DEGRADED
+from runtime.observability.metrics import DEGRADED, QUERY_EMBEDDINGS
 from runtime.observability.stages import StageClock
 from runtime.serving import deadline
 from runtime.serving.errors import DeadlineExceeded, NotFound, Overloaded
@@ -21,11 +21,12 @@ from services.retrieval.catalog import Catalog
 from services.retrieval.collaborative_rows import COLLABORATIVE
 from services.retrieval.encoder import Encoder
 from services.retrieval.generation import Generation
+from services.retrieval.given import known_embedding
 from services.retrieval.lifecycle import Lifecycle
 from services.retrieval.searching import SearchIndex
 from services.retrieval.selection import Selection
 from services.retrieval.text import passage
-from services.retrieval.validation import check_ids, check_products, check_retrieve
+from services.retrieval.validation import check_dimension, check_ids, check_products, check_retrieve
 from services.retrieval.words.requests import did_you_mean, read_query, suggest
 
 logger = get_logger(__name__)
@@ -57,6 +58,7 @@ class RetrievalServicer(RetrievalServiceServicer):
         """Find candidates."""
         wish = check_retrieve(request)
         serving = self._catalog.serving
+        check_dimension(request.query_embedding, serving.encoder)
         if not request.query or serving.index.state is None:
             return await self._retrieved(serving, request, wish)
         if serving is not self._answered_by:
@@ -156,7 +158,8 @@ class RetrievalServicer(RetrievalServiceServicer):
         """Return candidates for `query`, and why the dense channel is missing if it is."""
         index = serving.index
         limit, history = request.limit or _DEFAULT_LIMIT, list(request.history_ids)
-        if (known := serving.encoder.known(query)) is not None:
+        known = known_embedding(request.query_embedding, query, serving.encoder)
+        if known is not None:
             return await self._catalog.search(
                 partial(index.search, query, known, limit, history, wish=wish)
             ), ""
@@ -176,7 +179,9 @@ class RetrievalServicer(RetrievalServiceServicer):
         try:
             with clock.stage("retrieval/encode"):
                 async with asyncio.timeout(seconds):
-                    return await encoder.query(query), ""
+                    embedding = await encoder.query(query)
+            QUERY_EMBEDDINGS.labels("encoded").inc()
+            return embedding, ""
         except (TimeoutError, DeadlineExceeded):
             reason = "late"
         except Overloaded:

@@ -5,9 +5,11 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
+from aisle.catalog.v1.embedding_pb2 import QueryEmbedding
 from aisle.catalog.v1.product_pb2 import Availability, Product
 from aisle.retrieval.v1.retrieval_pb2 import RetrieveRequest, SuggestRequest
 from runtime.serving.errors import Violations
+from services.retrieval.encoder import Encoder
 from services.retrieval.filters.parsing import parse
 from services.retrieval.filters.problems import FilterError
 from services.retrieval.packing import pack
@@ -26,6 +28,8 @@ _MOST_IDS = 1000
 _MOST_PRODUCTS = 256
 _MOST_TITLE_CHARACTERS = 2_000
 _MOST_DESCRIPTION_CHARACTERS = 10_000
+_MOST_NUMBERS = 4096  # of an embedding
+_LENGTH_ERROR = 0.01  # of an embedding that was normalised in half precision, and more
 _CURRENCY = re.compile("[A-Z]{3}")
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 # Format characters (zero-width joiners in emoji) are welcome beside something that can be seen.
@@ -46,9 +50,20 @@ def check_retrieve(request: RetrieveRequest) -> Selection:
         wrong.add("history_ids", f"must be at most {_MOST_HISTORY}, got {len(request.history_ids)}")
     if not 0 <= request.limit <= _MOST_CANDIDATES:
         wrong.add("limit", f"must be 0 to {_MOST_CANDIDATES}, got {request.limit}")
+    if request.HasField("query_embedding"):
+        _check_embedding(wrong, request)
     wish = _selection(wrong, request)
     wrong.raise_if_any()
     return wish
+
+
+def check_dimension(given: QueryEmbedding, encoder: Encoder) -> None:
+    """Raise InvalidArgument where an embedding names the encoder's space and has another width."""
+    wrong = Violations()
+    if given.embedding_space == encoder.space and len(given.values) != encoder.dimension:
+        has = f"space {encoder.space!r} has {encoder.dimension} dimensions"
+        wrong.add("query_embedding.values", f"{has}, got {len(given.values)}")
+    wrong.raise_if_any()
 
 
 def check_suggest(request: SuggestRequest) -> None:
@@ -86,6 +101,16 @@ def check_products(products: Sequence[Product]) -> None:
             wrong.add(f"{field}.id", f"must be distinct, products[{first}] has the same")
         _check_product(wrong, field, product)
     wrong.raise_if_any()
+
+
+def _check_embedding(wrong: Violations, request: RetrieveRequest) -> None:
+    values = request.query_embedding.values
+    if request.WhichOneof("source") != "query":
+        wrong.add("query_embedding", "stands for a query, and there is none; leave it out")
+    if not 1 <= len(values) <= _MOST_NUMBERS:
+        wrong.add("query_embedding.values", f"must be 1 to {_MOST_NUMBERS} numbers, got {len(values)}")
+    elif not abs((length := math.hypot(*values)) - 1) <= _LENGTH_ERROR:  # NaN is not
+        wrong.add("query_embedding.values", f"must be finite and of length 1, got length {length}")
 
 
 def _selection(wrong: Violations, request: RetrieveRequest) -> Selection:

@@ -1,5 +1,6 @@
 """The three services as one that a test tells how to behave."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -8,6 +9,7 @@ from typing import Any
 import grpc
 
 from aisle.catalog.v1.columns_pb2 import ProductColumns
+from aisle.catalog.v1.embedding_pb2 import QueryEmbedding
 from aisle.catalog.v1.matches_pb2 import Count
 from aisle.catalog.v1.product_pb2 import Product
 from aisle.catalog.v1.serving_pb2 import Degradation, ModelVersion
@@ -66,6 +68,11 @@ class ScriptedServices(IntentServiceServicer, RetrievalServiceServicer, RankingS
     ranked: list[RankRequest] = field(default_factory=list)
     constraints: list[Constraint] = field(default_factory=list)
     filters: list[str] = field(default_factory=list)
+    standalone: dict[str, str] = field(default_factory=dict)  # of queries that go on from an earlier one
+    embeds: bool = True  # whether intent gives an embedding to who asks for one
+    intent_waits: bool = False  # intent answers only after retrieval was asked
+    retrieves: list[RetrieveRequest] = field(default_factory=list)
+    asked: asyncio.Event = field(default_factory=asyncio.Event)  # retrieval was
     hidden: int = 0
     reordered: list[int] = field(default_factory=lambda: list(range(N)))  # the order after reading
     reread: list[RerankRequest] = field(default_factory=list)
@@ -83,11 +90,17 @@ class ScriptedServices(IntentServiceServicer, RetrievalServiceServicer, RankingS
         self.understood.append(request.query)
         await self._fail("Understand", context)
         await self._fail(f"Understand {request.query}", context)
-        language = self.languages.get(request.query, "en")
+        if self.intent_waits:
+            await self.asked.wait()
         understanding = Understanding(
-            language=language, categories=self.categories, constraints=self.constraints
+            language=self.languages.get(request.query, "en"),
+            categories=self.categories,
+            constraints=self.constraints,
+            standalone_query=self.standalone.get(request.query, ""),
         )
-        return UnderstandResponse(understanding=understanding)
+        made = QueryEmbedding(text=request.query, embedding_space="retriever/1", values=[1.0])
+        embedding = made if request.embed and self.embeds else None
+        return UnderstandResponse(understanding=understanding, embedding=embedding)
 
     async def ClassifySentiment(
         self, request: ClassifySentimentRequest, context: Any
@@ -101,6 +114,8 @@ class ScriptedServices(IntentServiceServicer, RetrievalServiceServicer, RankingS
 
     async def Retrieve(self, request: RetrieveRequest, context: Any) -> RetrieveResponse:
         self.filters.append(request.filter)
+        self.retrieves.append(request)
+        self.asked.set()
         await self._fail("Retrieve", context)
         if request.filter:
             await self._fail("Retrieve with a filter", context)

@@ -47,8 +47,13 @@ def popular(services: tuple[ScriptedServices, Backends]) -> PopularList:
     return PopularList(services[1], size=N)
 
 
-@pytest.fixture
-def flow(services: tuple[ScriptedServices, Backends], popular: PopularList, tmp_path: Path) -> Any:
+@pytest.fixture(params=["separate", "shared"])
+def flow(
+    request: pytest.FixtureRequest,
+    services: tuple[ScriptedServices, Backends],
+    popular: PopularList,
+    tmp_path: Path,
+) -> Any:
     state = SqliteState(tmp_path / "events.db")
     settings = GatewaySettings()
     yield Flow(
@@ -59,6 +64,7 @@ def flow(services: tuple[ScriptedServices, Backends], popular: PopularList, tmp_
         reviews=ReviewCounts(),
         candidates=200,
         policy=settings.policy(),
+        shared_pass=request.param == "shared",
     )
     state.close()
 

@@ -1,6 +1,7 @@
 """Sessions and text models on a tiny real graph: what they load, what they refuse, what they return."""
 
 import asyncio
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,8 @@ from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 
-from runtime.inference.encoder import TextModel
-from runtime.inference.manifest import Manifest, ModelFile
+from runtime.inference.encoder import EMBED, EMBEDDING, TextModel
+from runtime.inference.manifest import Manifest, ModelFile, Tensor
 from runtime.inference.session import InferenceSettings, OnnxSession
 from runtime.inference.store import ModelStore, sha256
 from runtime.settings import StartupError
@@ -40,6 +41,41 @@ def _graph(path: Path) -> None:
     ]
     graph = helper.make_graph(nodes, "tiny", [ids, mask], outputs, constants)
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=10), path)
+
+
+def _with_switch(store: ModelStore) -> TextModel:
+    """The same with an embedding, the sum of the ids as a float, that is made only where it is wanted."""
+    folder = store.root / "tiny" / "1"
+    graph = onnx.load(str(folder / "model.fp32.onnx")).graph
+    made, none = (
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, [None, 1]) for name in ("made", "none")
+    )
+    empty = helper.make_tensor("none", TensorProto.FLOAT, [0, 1], [])
+    cast = helper.make_node("Cast", ["total"], ["made"], to=TensorProto.FLOAT)
+    nothing = helper.make_node("Constant", [], ["none"], value=empty)
+    then, otherwise = (
+        helper.make_graph([cast], "m", [], [made]),
+        helper.make_graph([nothing], "n", [], [none]),
+    )
+    choice = helper.make_node("If", [EMBED], [EMBEDDING], then_branch=then, else_branch=otherwise)
+    graph.node.append(choice)
+    graph.input.append(helper.make_tensor_value_info(EMBED, TensorProto.BOOL, []))
+    graph.output.append(helper.make_tensor_value_info(EMBEDDING, TensorProto.FLOAT, [None, 1]))
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=10)
+    return _replaced(store, model, inputs=[Tensor(name=EMBED, dtype="bool", shape=[])])
+
+
+def _replaced(store: ModelStore, graph: onnx.ModelProto, **changes: Any) -> TextModel:
+    stored = store.open("tiny")
+    work = store.root.parent / "again"
+    shutil.copytree(stored.folder, work)
+    onnx.save(graph, work / "model.fp32.onnx")
+    path = work / "model.fp32.onnx"
+    entry = ModelFile(sha256=sha256(path), bytes=path.stat().st_size)
+    files = stored.manifest.files | {path.name: entry}
+    store.add(work, stored.manifest.model_copy(update={"version": "2", "files": files, **changes}))
+    store.activate("tiny", "2")
+    return _open(store)
 
 
 @pytest.fixture
@@ -79,6 +115,21 @@ def test_rows_come_back_in_order_cut_to_their_tokens(store: ModelStore) -> None:
     assert short.outputs["doubled"].ravel().tolist() == [6]
     assert (long.outputs["total"].item(), short.outputs["total"].item()) == (6, 3)
     assert long.offsets == [(0, 3), (4, 8), (9, 13)]
+
+
+async def test_only_those_who_ask_are_sure_of_an_embedding_and_nobody_pays_for_one_unasked(
+    store: ModelStore,
+) -> None:
+    model = _with_switch(store)
+    model.warm_up()
+    (asked,), (unasked,) = [await model.run(["red shoe"], embed=wish) for wish in (True, False)]
+    assert asked.outputs[EMBEDDING].tolist() == [4.0]
+    assert set(unasked.outputs) == {"doubled", "total"}
+    rows = await asyncio.gather(*(model.run([text], embed=text == "red") for text in ("red", "blue", "shoe")))
+    assert rows[0][0].outputs[EMBEDDING].tolist() == [1.0]
+    assert [row[0].outputs["total"].item() for row in rows] == [1, 2, 3]
+    assert EMBEDDING not in model.run_sync(["red"])[0].outputs
+    await model.close()
 
 
 def test_long_text_is_cut_to_the_manifests_tokens(store: ModelStore) -> None:

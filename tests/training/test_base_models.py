@@ -147,6 +147,17 @@ def test_special_tokens_keep_the_ids_that_the_graph_was_trained_with(base: BaseM
     assert base.config.vocab_size == base.tokenizer.get_vocab_size() < 110_000
 
 
+@pytest.mark.parametrize("text", ["black T恤", "黑色 夏季", "  (a)  ", "x" * 40, "½ 👕", ""])
+def test_a_base_that_reads_queries_has_the_prefix_among_the_special_tokens(
+    base: BaseModel, text: str
+) -> None:
+    prefixed, plain = base.reading_queries().tokenizer.encode(text), base.tokenizer.encode(text)
+    assert prefixed.ids == base.tokenizer.encode(base.query_prefix + text).ids or not text
+    added = len(prefixed.ids) - len(plain.ids)
+    assert added > 0
+    assert prefixed.offsets == [plain.offsets[0], *[(0, 0)] * added, *plain.offsets[1:]]
+
+
 def test_chinese_query_is_nearest_to_the_english_title_of_the_same_goods(base: BaseModel) -> None:
     wanted, *others = _cosines(
         base,

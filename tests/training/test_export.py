@@ -209,7 +209,7 @@ def test_int8_that_misses_after_all_is_left_out_where_the_model_may_do_without(t
     with torch.no_grad():  # all the same but for noise that int8 does not see
         module.intent.weight[:] = module.intent.weight[:1] + 1e-7 * torch.randn(5, WIDTH)
         module.intent.bias.zero_()
-    asked: Any = {"probes": _probes(40), "precisions": ("fp32", "int8"), "kept_float": ("",)}
+    asked: Any = {"probes": _probes(40), "precisions": ("fp32", "int8"), "finer_products": ("",)}
     exported = export_within_parity(module, _sample(), ["intent"], tmp_path / "kept", **asked)
     assert misses({"int8": exported.parity["int8"]})
     left = export_within_parity(module, _sample(), ["intent"], tmp_path / "left", **asked, without_int8=True)

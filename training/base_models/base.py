@@ -1,7 +1,8 @@
 """What a fine-tuning starts from: an encoder with its tokenizer and how texts are put to it."""
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tokenizers import Tokenizer
 from torch import Tensor
@@ -33,6 +34,19 @@ class BaseModel:
     def dimension(self) -> int:
         """Width of the embedding."""
         return int(self.config.hidden_size)
+
+    def reading_queries(self) -> "BaseModel":
+        """Return the same encoder with a tokenizer that puts the tokens of `query_prefix` before every text.
+
+        They count among the special tokens: their spans are empty, those of others are of the text itself.
+        """
+        parts = json.loads(self.tokenizer.to_str())
+        prefix = self.tokenizer.encode(self.query_prefix.strip(), add_special_tokens=False)
+        template, name = parts["post_processor"], self.query_prefix
+        template["special_tokens"][name] = {"id": name, "ids": prefix.ids, "tokens": prefix.tokens}
+        before = next(place for place, part in enumerate(template["single"]) if "Sequence" in part)
+        template["single"].insert(before, {"SpecialToken": {"id": name, "type_id": 0}})
+        return replace(self, tokenizer=Tokenizer.from_str(json.dumps(parts)))
 
 
 def encoder_from(config: BertConfig, weights: Mapping[str, Tensor]) -> BertModel:

@@ -10,7 +10,7 @@ from aisle.retrieval.v1.retrieval_pb2 import Candidates
 from services.retrieval import fusion
 from services.retrieval.index import CatalogIndex
 from services.retrieval.scoring import SERVED, Weights
-from services.retrieval.text import passage
+from services.retrieval.text import passage, question
 from services.retrieval.words.query_words import QueryWords
 from training.evaluate.embeddings import StoredEmbeddings
 from training.evaluate.sets import EvaluationSet
@@ -96,7 +96,7 @@ def put(
     products = embeddings.embed(f"{judged.name}: products", passages)
     index = _index(judged, products, _PLAIN if plain else SERVED, exclusions=not plain)
     texts = [_as_searched(index, query.text) for query in judged.queries]
-    asked = [prefixes.query + text for text in texts]
+    asked = [prefixes.query + question(text) for text in texts]
     queries = embeddings.embed(f"{judged.name}: queries", asked, alone=True)
     return Searched(judged, index, texts, products, queries)
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from onnxruntime.transformers.fusion_options import FusionOptions
+from onnxruntime.transformers.onnx_model import OnnxModel
 from onnxruntime.transformers.optimizer import optimize_model
 from torch import nn
 from transformers import BertModel
@@ -32,5 +33,10 @@ def optimise(source: Path, target: Path, module: nn.Module, *, half: bool = Fals
         only_onnxruntime=encoder is None,
     )
     if half:
-        graph.convert_float_to_float16(keep_io_types=True, use_symbolic_shape_infer=False)
+        halve(graph)
     graph.save_model_to_file(str(target))
+
+
+def halve(graph: OnnxModel) -> None:
+    """Turn weights and computation into float16 in place; inputs and outputs keep their types."""
+    graph.convert_float_to_float16(keep_io_types=True, use_symbolic_shape_infer=False)

@@ -53,7 +53,7 @@ class Parity:
         return {precision: self._measure(path) for precision, path in graphs.items()}
 
     def _measure(self, path: Path) -> dict[str, float]:
-        session = _session(path)
+        session = open_session(path)
         by_output = [figures for group in self._groups for figures in group.compare(session, self._corpus)]
         return _worst(by_output)
 
@@ -128,7 +128,8 @@ def _expect(module: nn.Module, probe: Feed, outputs: Sequence[str]) -> dict[str,
     return {name: values.numpy() for name, values in by_name(result, outputs).items()}
 
 
-def _session(path: Path) -> ort.InferenceSession:
+def open_session(path: Path) -> ort.InferenceSession:
+    """Open a graph on one thread of the CPU."""
     options = ort.SessionOptions()
     options.log_severity_level = 3
     options.intra_op_num_threads = 1  # probes are short: threads would wait for one another

@@ -2,12 +2,13 @@
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 
 import numpy as np
 import torch
+from tokenizers import Tokenizer
 
 from runtime.inference.manifest import Manifest
 from runtime.inference.store import ModelStore
@@ -47,7 +48,11 @@ _HERE = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Order:
-    """What to build; `public` are real sets by the owner's choice."""
+    """What to build; `public` are real sets by the owner's choice.
+
+    Every text is read behind the base's query prefix, as the retriever reads queries: the two can then share
+    the layers that neither trains (`training.shared_pass`).
+    """
 
     base: BaseModel
     shop: DemoShop
@@ -61,6 +66,7 @@ class Order:
         return {
             **self.recipe.settings(self.method, self.seed),
             "base": self.base.name,
+            "prefix": self.base.query_prefix,
             "shop": digest(self.shop.root / "fingerprint.json"),
             "words": digest(*sorted(WORDS.glob("*.yaml")), *sorted(_HERE.glob("words/*.yaml"))),
             "public": [[each.name, len(each.examples)] for each in self.public],
@@ -85,6 +91,7 @@ def build(order: Order, store: ModelStore, *, force: str = "", runs: Path = Path
 
     `force` is a reason: it trains again, and publishes although figures fell. Raises PublishRefused.
     """
+    order = replace(order, base=order.base.reading_queries())
     settings = order.settings()
     if not force and (current := up_to_date(store, MODEL, fingerprint(settings))):
         return Built(current.manifest, None)
@@ -157,7 +164,7 @@ def _publish(
             folder,
             graphs=exported.graphs,
             parity=exported.parity,
-            evaluation=_test(order, exported, labels),
+            evaluation=tested(order.shop, exported.graphs["int8"], base.tokenizer, labels),
             guarded=GUARDED,
             force=force,
             base=base.name,
@@ -194,10 +201,11 @@ def _export(order: Order, network: IntentNetwork, folder: Path) -> Exported:
     )
 
 
-def _test(order: Order, exported: Exported, labels: Labels) -> dict[str, float]:
-    """The figures of the graph that CPUs serve, on the test split."""
-    queries, reviews = order.queries("test"), review_examples(order.shop, "test")
-    run, tokenizer, decoder = by_graph(exported.graphs["int8"]), order.base.tokenizer, Decoder(labels)
+def tested(shop: DemoShop, graph: Path, tokenizer: Tokenizer, labels: Labels) -> dict[str, float]:
+    """Return the figures of a graph, the one that CPUs serve, on the test split."""
+    queries = [query for query in shop.queries if query.split == "test"]
+    reviews = review_examples(shop, "test")
+    run, decoder = by_graph(graph), Decoder(labels)
     understood = understand(run, tokenizer, decoder, [query.text for query in queries])
     told = sentiments(run, tokenizer, decoder, [review.text for review in reviews])
     return figures(understood, queries) | sentiment_figures(told, reviews)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from aisle.intent.v1.intent_pb2 import Understanding
+from runtime.inference.encoder import EMBED
 from services.intent.decoding import Decoder
 from services.intent.folding import fold
 from training.intent.network import OUTPUTS, IntentNetwork
@@ -42,9 +43,10 @@ def by_network(network: IntentNetwork) -> Run:
 
 
 def by_graph(path: Path) -> Run:
-    """Run an exported graph on the CPU."""
+    """Run an exported graph on the CPU; of one that can embed texts too, no embedding is wanted."""
     session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    return lambda feed: dict(zip(OUTPUTS, session.run(list(OUTPUTS), dict(feed)), strict=True))
+    unwanted = {EMBED: np.array(False)} if EMBED in (each.name for each in session.get_inputs()) else {}
+    return lambda feed: dict(zip(OUTPUTS, session.run(list(OUTPUTS), {**feed, **unwanted}), strict=True))
 
 
 def feeds(tokenizer: Tokenizer, texts: Sequence[str], batch: int = _BATCH) -> list[dict[str, NDArray[Any]]]:

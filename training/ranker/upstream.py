@@ -15,7 +15,7 @@ from services.intent.labels import read_labels
 from services.intent.model import MODEL as INTENT
 from services.intent.model import IntentModel
 from services.retrieval.index import CatalogIndex
-from services.retrieval.text import passage
+from services.retrieval.text import passage, question
 from services.retrieval.words.query_words import QueryWords
 from training.demo_shop import DemoShop, Query
 from training.ranker.reviews import ReviewTimeline, read_reviews
@@ -59,7 +59,7 @@ def _index(shop: DemoShop, retriever: TextModel) -> CatalogIndex:
 
 
 def _embeddings(queries: Sequence[Query], retriever: TextModel) -> dict[str, NDArray[np.float32]]:
-    rows = _embed(retriever, [query.text for query in queries], retriever.manifest.query_prefix)
+    rows = _embed(retriever, [question(query.text) for query in queries], retriever.manifest.query_prefix)
     return {query.id: row for query, row in zip(queries, rows, strict=True)}
 
 

@@ -18,7 +18,7 @@ from training.base_models import bilingual
 from training.demo_shop import load
 from training.evaluate.figures import Figure
 from training.evaluate.intent import real, sets, tuned
-from training.evaluate.intent.cost import cost, int8_loss
+from training.evaluate.intent.cost import cost, int8_loss, shared_pass
 from training.evaluate.intent.robustness import robustness
 from training.evaluate.intent.served import (
     ServedModel,
@@ -102,7 +102,8 @@ def _demo_shop(
     measured |= robustness(model, shop)
     if store.current(RETRIEVER):
         single = settings.model_copy(update={"threads": 1})
-        measured |= cost(ServedModel(store, single), TextModel.open(store, RETRIEVER, single))
+        intent, retriever = ServedModel(store, single), TextModel.open(store, RETRIEVER, single)
+        measured |= cost(intent, retriever) | shared_pass(intent.model, retriever)
     return measured
 
 

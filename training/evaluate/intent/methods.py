@@ -54,7 +54,7 @@ def compare(shop: Path, methods: Sequence[Method], steps: int, threads: int) -> 
 
 def _row(shop: Path, method: Method, steps: int, threads: int) -> Row:
     torch.set_num_threads(threads)
-    base, data = bilingual(), load(shop)
+    base, data = bilingual().reading_queries(), load(shop)
     labels, recipe = labels_of(data), replace(RECIPES["default"], max_steps=steps)
     validation = Validation([query for query in data.queries if query.split == "validation"])
     start = time.process_time()

@@ -8,7 +8,7 @@ from runtime.inference.encoder import TextModel
 from services.intent.model import IntentModel
 from services.intent.service import IntentServicer
 from services.retrieval.index import CatalogIndex
-from services.retrieval.text import passage
+from services.retrieval.text import passage, question
 from training.demo_shop import DemoShop, Query
 from training.evaluate.embeddings import EmbeddingCache
 from training.ranker.reviews import read_reviews
@@ -27,7 +27,7 @@ def read_upstream(
     index = CatalogIndex(manifest.dimension)
     texts = [manifest.passage_prefix + passage(product) for product in shop.products]
     index.upsert(shop.products, cache.embed("demo_shop", texts))
-    embeddings = cache.embed("its queries", [manifest.query_prefix + query.text for query in queries])
+    embeddings = cache.embed("its queries", [manifest.query_prefix + question(each.text) for each in queries])
     return Upstream(
         index=index,
         embeddings={query.id: row for query, row in zip(queries, embeddings, strict=True)},
