@@ -20,6 +20,8 @@ from bench.calls import Call, Shown, send
 _LEAST_TIMEOUT_SECONDS = 1e-3
 # How often a generator that waits for a distant request looks whether it is to stop.
 _STOP_SECONDS = 0.2
+# How long a client of a closed loop leaves a server alone that refused it.
+_REFUSED_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,36 @@ async def run(
     for outcome in kept.values():
         outcome.seconds = time.perf_counter() - start - plan.warm_up_seconds
         outcome.stopped_after = stopped_after
+    return kept
+
+
+async def closed(
+    stubs: Sequence[GatewayServiceStub],
+    calls: Callable[[], Call],
+    clients: int,
+    plan: Plan,
+    stopped: Callable[[], bool] = never,
+) -> Outcome:
+    """Ask from `clients` at once, each as soon as it was answered, for the seconds of `plan`.
+
+    A closed loop asks less while the server stalls, so its latencies leave out what would have waited
+    (coordinated omission): what it tells is how throughput grows with calls under way. One that is refused
+    waits a little, as RetryInfo asks a client to.
+    """
+    start, kept, thrown_away, shown = time.perf_counter(), Outcome(), Outcome(), Shown()
+    counted = start + plan.warm_up_seconds
+    end = counted + plan.measured_seconds
+
+    async def client(stub: GatewayServiceStub) -> None:
+        while (now := time.perf_counter()) < end and not stopped():
+            outcome = kept if now >= counted else thrown_away
+            sending = functools.partial(send, stub, calls(), shown)
+            await _note(sending, now, plan.deadline_seconds, outcome)
+            if outcome.codes[-1] != "OK":
+                await asyncio.sleep(_REFUSED_SECONDS)
+
+    await asyncio.gather(*(client(stub) for stub in itertools.islice(itertools.cycle(stubs), clients)))
+    kept.seconds = time.perf_counter() - counted
     return kept
 
 

@@ -28,8 +28,12 @@ def _kubectl() -> str:
 @cache
 def render(overlay: str) -> tuple[Document, ...]:
     """Return the documents that `kubectl apply -k` would send for an overlay."""
-    folder = str(KUSTOMIZATIONS / "overlays" / overlay)
-    done = subprocess.run([_kubectl(), "kustomize", folder], capture_output=True, text=True, check=False)
+    return rendered(KUSTOMIZATIONS / "overlays" / overlay)
+
+
+def rendered(folder: Path) -> tuple[Document, ...]:
+    """Return the documents of a folder with a kustomization.yaml."""
+    done = subprocess.run([_kubectl(), "kustomize", str(folder)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return tuple(yaml.safe_load_all(done.stdout))
 
