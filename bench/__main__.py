@@ -2,7 +2,7 @@
 
     python -m bench --gateway 127.0.0.1:50050 --rates 5,10,20
     python -m bench sweep | slo --p99-ms 60 | compare A B | search --state FOLDER | gate --ref v1 | scale
-    python -m bench plan --rate 100 --products 100000 --p99-ms 100
+    python -m bench plan --rate 100 --products 100000 --p99-ms 100 | gpu
 
 Exits 1 with a sentence when the gateway cannot be reached or a file cannot be used, and 130 after Ctrl-C.
 """
@@ -29,7 +29,15 @@ _TOLD = (
     *(queries.QueryFileError, UnreachableError, gate.GateError, NotServed),
     *(PointsError, GrowthError, ImpossibleGoal, ValueError),
 )
-_WITHOUT_TARGET = {"scale": scale.run, "plan": plan.run}
+
+
+def _gpu(options: argparse.Namespace) -> int:
+    from bench.gpu import command  # it loads ONNX Runtime, which no client needs
+
+    return command.run(options)
+
+
+_WITHOUT_TARGET = {"scale": scale.run, "plan": plan.run, "gpu": _gpu}
 _OF_ONE_GATEWAY = {"run": curve.run, "sweep": curve.sweep, "slo": objective.slo}
 
 

@@ -20,6 +20,13 @@ def machine() -> dict[str, str | int]:
     }
 
 
+def gpus(folder: Path = Path("/proc/driver/nvidia/gpus")) -> list[str]:
+    """Return the models of the machine's NVIDIA GPUs, as their driver tells."""
+    texts = [file.read_text(encoding="utf-8") for file in sorted(folder.glob("*/information"))]
+    lines = [line for text in texts for line in text.splitlines() if line.startswith("Model:")]
+    return [line.split(":", 1)[1].strip() for line in lines]
+
+
 def commit() -> str:
     """Return the commit of the working tree, with "+changes" when it differs; "unknown" outside of git."""
     head = _git("rev-parse", "--short=12", "HEAD")

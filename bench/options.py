@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench import values
+from bench.gpu import options as gpu_options
 from bench.mixes import DRAWS
 from bench.plan import command as plan
 from bench.scale import options as scale_options
@@ -19,6 +20,7 @@ _COMMANDS = {
     "gate": "compare this checkout's CPU and latency with another commit's, in one run",
     "scale": "how cost grows with the catalogue, candidates, load, clients, replicas and writes",
     "plan": "processes, cores and memory for a rate, a catalogue and a bound on p99, by what scale measured",
+    "gpu": "the text models in process by provider, precision, batch and kind of run",
 }
 
 
@@ -204,6 +206,7 @@ _ADD = {
     "gate": _add_gate,
     "scale": scale_options.add,
     "plan": plan.add,
+    "gpu": gpu_options.add,
 }
 # They serve what they measure themselves, or measure nothing.
-_OF_THEIR_OWN = ("scale", "plan")
+_OF_THEIR_OWN = ("scale", "plan", "gpu")

@@ -10,6 +10,7 @@ import numpy as np
 from tokenizers import Encoding, Tokenizer
 
 from aisle.catalog.v1.serving_pb2 import ModelVersion
+from runtime.inference import padding
 from runtime.inference.batcher import Batcher
 from runtime.inference.session import InferenceSettings, OnnxSession
 from runtime.inference.store import ModelStore
@@ -61,6 +62,8 @@ class TextModel:
         """Run texts of several lengths, so that the first request meets no first-time cost."""
         for words in (1, 8, 32):
             self.run_sync(["warm " * words])
+        if self.session.pads:
+            self._capture()
 
     async def run(self, texts: Sequence[str], *, bulk: bool = False) -> list[TextResult]:
         """Return one result per text; texts of concurrent callers share batches.
@@ -89,6 +92,22 @@ class TextModel:
         await self._batcher.close()
         self.session.close()
 
+    def _capture(self) -> None:
+        """Run every padded shape twice: bound, then captured."""
+        for shape in padding.shapes(self._batch, self.manifest.max_tokens):
+            feeds = {name: np.ones(shape, np.int64) for name in ("input_ids", "attention_mask")}
+            self.session.run(feeds)
+            self.session.run(feeds)
+
+    def _collate(self, encodings: list[Encoding]) -> dict[str, np.ndarray[Any, Any]]:
+        longest = max(len(encoding.ids) for encoding in encodings)
+        if not self.session.pads:
+            return _collate(encodings, longest)
+        # The last text is repeated: of one without any token a model may make NaN, which is slow.
+        more = padding.rows(len(encodings), self._batch) - len(encodings)
+        width = padding.width(longest, self.manifest.max_tokens)
+        return _collate([*encodings, *[encodings[-1]] * more], width)
+
     def _encode(self, texts: Sequence[str]) -> list[Encoding]:
         start = time.perf_counter()
         encodings: list[Encoding] = self._tokenizer.encode_batch(list(texts))
@@ -97,13 +116,12 @@ class TextModel:
 
     def _infer(self, encodings: list[Encoding]) -> list[TextResult]:
         start = time.perf_counter()
-        outputs = self.session.run(_collate(encodings))
+        outputs = self.session.run(self._collate(encodings))
         MODEL_SECONDS.labels(self.manifest.name, "infer").observe(time.perf_counter() - start)
         return [_row(outputs, row, encoding) for row, encoding in enumerate(encodings)]
 
 
-def _collate(encodings: list[Encoding]) -> dict[str, np.ndarray[Any, Any]]:
-    width = max(len(encoding.ids) for encoding in encodings)
+def _collate(encodings: list[Encoding], width: int) -> dict[str, np.ndarray[Any, Any]]:
     ids = np.zeros((len(encodings), width), dtype=np.int64)
     mask = np.zeros((len(encodings), width), dtype=np.int64)
     for row, encoding in enumerate(encodings):
