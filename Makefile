@@ -30,6 +30,9 @@ BENCH ?=
 REF ?=
 PEERS ?=
 QUICK ?=
+RATE ?=
+PRODUCTS ?=
+P99_MS ?=
 SERVED ?=
 STEPS ?=
 # Where the benchmark's queries come from: the catalogue's own, unless told otherwise.
@@ -43,7 +46,7 @@ ENCODERS := $(MODELS)/.trained-retriever $(MODELS)/.trained-intent
 SEQUENCE := $(MODELS)/.trained-sequence
 RANKER := $(MODELS)/.trained-ranker
 
-.PHONY: help setup protos shop models demo serve test lint eval eval-recommend bench bench-gate bench-search bench-retrieval bench-peers images clean eval-ingredients eval-intent compare-methods eval-ranking
+.PHONY: help setup protos shop models demo serve test lint eval eval-recommend bench bench-gate bench-search bench-retrieval bench-peers bench-scale bench-gpu plan images clean eval-ingredients eval-intent compare-methods eval-ranking
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -100,7 +103,7 @@ $(MODELS)/.trained-sequence: $(SHOP)/products.jsonl $(wildcard training/*.py tra
 
 # Prices of the demo shop are in yuan; a query may name dollars.
 ifeq ($(CATALOG),demo)
-demo serve bench bench-search eval: export AISLE_RATES := training/demo_shop/rates.json
+demo serve bench bench-search bench-scale eval: export AISLE_RATES := training/demo_shop/rates.json
 endif
 
 # What a query costs is measured with the model's pass, however often the query comes, and with no reviews judged.
@@ -167,6 +170,18 @@ bench-retrieval: models ## the index beside FAISS and Milvus Lite (SETS=demo10k,
 
 bench-peers: models ## our served encoder beside mosec, MLServer, BentoML and a plain handler (PEERS=aisle,mosec)
 	$(PY) -m bench.peers --models $(MODELS) --queries $(SHOP) $(if $(PEERS),--systems $(PEERS))
+
+# BENCH="--limit 200" ends early, and the next call goes on.
+bench-scale: models ## how cost grows with catalogue, candidates, load, replicas, writes (BENCH="--quick", "--sizes 10k,30k,100k,1m")
+	$(PY) -m bench scale --models $(MODELS) --shop $(SHOP) --queries $(SHOP) $(BENCH)
+
+plan: setup ## processes, cores and memory from what bench-scale measured (RATE=searches/s PRODUCTS=number P99_MS=bound)
+	$(PY) -m bench plan --rate $(or $(RATE),$(error give RATE, such as RATE=50: searches a second)) \
+	  --products $(or $(PRODUCTS),$(error give PRODUCTS, such as PRODUCTS=100000)) \
+	  --p99-ms $(or $(P99_MS),$(error give P99_MS, such as P99_MS=100)) $(BENCH)
+
+bench-gpu: models ## the text models on an NVIDIA GPU: fp16, I/O binding, CUDA graphs, TensorRT (BENCH="--providers cpu")
+	$(PY) -m bench gpu --models $(MODELS) --queries $(SHOP) $(BENCH)
 
 images: setup ## try the steps of the serving image in a clean virtual environment
 	deploy/images/check.sh
