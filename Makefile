@@ -41,6 +41,7 @@ QUERIES ?= $(if $(filter demo,$(CATALOG)),$(SHOP),$(if $(wildcard $(CATALOG)/qre
 SHOP := data/demo_shop
 CATALOG_PATH := $(if $(filter demo,$(CATALOG)),$(SHOP)/products.jsonl,$(CATALOG))
 STATE := state/$(notdir $(CATALOG:%/=%))
+GATE_CATALOG := state/gate-$(notdir $(CATALOG_PATH))
 FINE_TUNING := $(wildcard training/*.py training/base_models/*.py training/export/*.py)
 ENCODERS := $(MODELS)/.trained-retriever $(MODELS)/.trained-intent
 SEQUENCE := $(MODELS)/.trained-sequence
@@ -157,9 +158,10 @@ bench: $(if $(GATEWAY),setup,models) ## latency of searches under open-loop load
 	$(if $(GATEWAY),,$(PY) -m deploy.local run --state $(STATE) --models $(MODELS) --catalog $(CATALOG_PATH) --) \
 	  $(PY) -m bench $(BENCH) $(if $(GATEWAY),--gateway $(GATEWAY)) $(if $(RATES),--rates $(RATES)) $(if $(QUERIES),--queries $(QUERIES))
 
-bench-gate: models ## CPU and latency against another commit, in one run (REF=the last tag, or else main~)
-	$(PY) -m bench gate $(if $(REF),--ref $(REF)) --models $(MODELS) --state $(STATE) \
-	  --catalog $(CATALOG_PATH) $(if $(QUERIES),--queries $(QUERIES))
+bench-gate: models ## CPU and latency against another commit, in one run (REF=the last tag, or else main~; QUICK=1: 200 products)
+	$(if $(QUICK),mkdir -p state && head -n 200 $(CATALOG_PATH) > $(GATE_CATALOG))
+	$(PY) -m bench gate $(if $(REF),--ref $(REF)) --models $(MODELS) --state $(if $(QUICK),state/none,$(STATE)) \
+	  --catalog $(if $(QUICK),$(GATE_CATALOG) --rounds 3 --duration 4 --rate 8,$(CATALOG_PATH)) $(if $(QUERIES),--queries $(QUERIES))
 
 bench-search: models ## the whole search: cold, warm, and at twice saturation (SIZE=10k|100k)
 	$(PY) -m bench.retrieval.kept --set demo$(SIZE) --state state/bench-$(SIZE) --models $(MODELS) --shop $(SHOP)

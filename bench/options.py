@@ -169,7 +169,12 @@ def _add_compare(parser: argparse.ArgumentParser) -> None:
 def _add_gate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--ref", default="", help="the other commit; the last tag, or else main~")
     parser.add_argument("--models", type=Path, default=Path("models"), help="the model store of both")
-    parser.add_argument("--state", type=Path, required=True, help="folder of the catalogue, copied for each")
+    parser.add_argument(
+        "--state",
+        type=Path,
+        required=True,
+        help="folder of the catalogue, copied for each; absent, both begin with --catalog alone",
+    )
     parser.add_argument("--catalog", type=Path, help="catalogue to load into both copies first")
     _add_paired(parser)
 
