@@ -120,9 +120,11 @@ def fit(points: Sequence[Point]) -> Growth:
 def smallest(columns: Mapping[str, Vector], values: Vector) -> Sum:
     """Return the sum of the columns (each float64 [n]) with the least squares of relative errors.
 
-    `values` float64 [n] are above 0. No coefficient is below 0, since no cost falls with what is asked
-    (Lawson and Hanson 1974, Solving Least Squares Problems, ch. 23).
+    `values` is float64 [n]. No coefficient is below 0, since no cost falls with what is asked
+    (Lawson and Hanson 1974, Solving Least Squares Problems, ch. 23). Raises GrowthError for a value of 0.
     """
+    if values.min() <= 0:
+        raise GrowthError("a process told no CPU or memory of a load: make it longer with --duration")
     scales = {name: max(float(np.abs(column).max()), 1e-300) for name, column in columns.items()}
     rows = np.column_stack([columns[name] / scales[name] / values for name in columns])
     found, _ = nnls(rows, np.ones(len(values)))

@@ -45,7 +45,11 @@ def _cpu(axes: Any, load: Sequence[Point], growth: Growth) -> None:
         axes.plot(across, line, color=colour, label=f"{many} candidates")
         for point in (each for each in load if each.candidates == many):
             _dot(axes, point.products, sum(point.cpu_ms.values()), colour, point.held_out)
-    axes.set(xlabel="products", ylabel="CPU milliseconds a call", title=f"CPU (lines: at {rate:.0f} calls/s)")
+    axes.set(
+        xlabel="products",
+        ylabel="CPU milliseconds a call",
+        title=f"CPU at {rate:.0f} calls/s (hollow: held out)",
+    )
 
 
 def _memory(axes: Any, load: Sequence[Point], growth: Growth) -> None:
@@ -75,8 +79,12 @@ def _latency(axes: Any, load: Sequence[Point], growth: Growth) -> None:
 def _clients(axes: Any, closed: Sequence[Point]) -> None:
     many = [int(point.name.rpartition("_")[2]) for point in closed]
     if many:
-        axes.plot(many, [point.rate for point in closed], marker="o", label="calls answered per second")
-        axes.plot(many, [point.p50_ms for point in closed], marker="o", label="p50 milliseconds")
+        axes.plot(many, [point.rate for point in closed], marker="o", color="C0")
+        beside = axes.twinx()
+        beside.plot(many, [point.p50_ms for point in closed], marker="o", color="C1")
+        beside.set_ylim(0, None)
+        beside.set_ylabel("p50 milliseconds", color="C1")
+        axes.set_ylabel("calls answered per second", color="C0")
         axes.set_xscale("log", base=2)
         axes.set_xticks(many, [str(each) for each in many])
     axes.set(xlabel="clients of a closed loop", title="Calls under way")

@@ -69,10 +69,25 @@ def of_checks(ratios: Mapping[str, float]) -> list[str]:
     return [f"{name}: {value:.2f} ({value - 1:+.0%})" for name, value in ratios.items()]
 
 
+def _of_sizes(points: Sequence[Point]) -> tuple[dict[str, float], list[str]]:
+    """Return the latency of the largest catalogue over that of the smallest, at the pilots' rate."""
+    pilots = sorted((each for each in points if each.name.endswith("/pilot")), key=lambda each: each.products)
+    if len(pilots) < 2:
+        return {}, []
+    small, large = pilots[0], pilots[-1]
+    over = {"p50": large.p50_ms / small.p50_ms, "p99": large.p99_ms / small.p99_ms}
+    sentence = (
+        f"{large.products:,} products over {small.products:,} at {small.rate:.0f} calls/s: "
+        f"p50 {over['p50']:.2f} times, p99 {over['p99']:.2f} times"
+    )
+    return {f"scale/largest_over_smallest/{name}": round(value, 4) for name, value in over.items()}, [
+        sentence
+    ]
+
+
 def of_parts(points: Sequence[Point]) -> tuple[dict[str, float], list[str]]:
-    """Return figures and sentences of clients, replicas and writes beside those of the points themselves."""
-    figures: dict[str, float] = {}
-    found: list[str] = []
+    """Return figures and sentences of sizes, clients, replicas and writes beside those of single points."""
+    figures, found = _of_sizes(points)
     clients = [point for point in points if point.part == steps.CLIENTS]
     if clients:
         best = max(clients, key=lambda point: point.rate)

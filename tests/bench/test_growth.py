@@ -100,6 +100,11 @@ def test_cost_that_falls_is_taken_as_constant() -> None:
     assert 7 < found.coefficients["fixed"] < 9
 
 
+def test_process_without_cpu_is_refused() -> None:
+    with pytest.raises(GrowthError, match="--duration"):
+        smallest({"fixed": np.ones(3)}, np.array([1.0, 0.0, 1.0]))
+
+
 def test_wait_is_that_of_an_m_m_c_queue() -> None:
     # One server: the chance to wait is the utilisation. Two at half: 1/3 (Kleinrock 1975, 3.5).
     assert erlang_c(1, 0.3) == pytest.approx(0.3)

@@ -180,6 +180,9 @@ async def test_run_ends_at_its_limit_goes_on_and_leaves_figures_and_a_picture(
     figures = written["figures"]
     assert figures["scale/10k/load_20/cpu_gateway_ms"] == pytest.approx(2, abs=0.01)
     assert figures["scale/10k/clients_4/qps"] > 0
+    assert figures["scale/largest_over_smallest/p50"] == pytest.approx(
+        figures["scale/100k/pilot/p50_ms"] / figures["scale/10k/pilot/p50_ms"], rel=1e-3
+    )
     assert figures["plan/100k/candidates_400/predicted_over_measured"] == pytest.approx(1, abs=0.05)
     assert figures["plan/30k/load_40/memory_predicted_over_measured"] == pytest.approx(1, abs=0.01)
     assert figures["scale/10k/writing/writes_per_second"] > 0
