@@ -106,7 +106,8 @@ def of_parts(points: Sequence[Point]) -> tuple[dict[str, float], list[str]]:
         figures |= {f"scale/{name}/{each}": round(value, 4) for each, value in over.items()}
         found.append(
             f"{name}: {busy.more['writes_per_second']:.1f} products a second written beside searches: "
-            f"p99 {over['p99_over_quiet']:.2f} times, CPU {over['cpu_over_quiet']:.2f} times that without"
+            f"p99 {over['p99_over_quiet']:.2f} times, CPU a search, the writes' included, "
+            f"{over['cpu_over_quiet']:.2f} times that without"
         )
     replicas = [point for point in points if point.part == steps.REPLICAS]
     if replicas:

@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 
 import numpy as np
 
@@ -65,15 +66,16 @@ class Run:
             spent, after = time.process_time() - started, await scrape.snapshot(of.metrics)
         if measured.watched is None:
             raise ValueError(f"the gateway at {of.gateway} told nothing of the calls of {step.name}")
-        more = _shares(step, before, after)
+        row, watched, more = measured.rows[0], measured.watched, _shares(step, before, after)
         if written is not None:
             more = {"writes_per_second": written.done / written.seconds, "failed_writes": written.failed}
-        row = measured.rows[0]
+            # The gateway ended searches and writes; all that was spent is told for each search.
+            searches = max(1.0, row.requests * (1 - row.error_share))
+            cpu_ms = {name: spent * watched.calls / searches for name, spent in watched.cpu_ms.items()}
+            watched = replace(watched, cpu_ms=cpu_ms)
         seconds = self._options.duration + self._options.warmup
         generator = 1000 * spent / (row.requests * seconds / self._options.duration)
-        return await self._point(
-            size, step, of, row=row, watched=measured.watched, generator_ms=generator, more=more
-        )
+        return await self._point(size, step, of, row=row, watched=watched, generator_ms=generator, more=more)
 
     async def _closed(self, size: Size, step: Step, of: Target) -> Point:
         plan = load.Plan(

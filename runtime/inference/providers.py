@@ -59,8 +59,9 @@ def opened(
             str(path), options, providers=chosen, disabled_optimizers=_SLOWER_FUSIONS[provider]
         )
     except Exception as error:  # the C++ library raises its own types for a bad file
+        other = "" if provider == "cpu" else "leave out --cuda-graph, choose another --precision, or "
         raise StartupError(
-            f"{path} cannot be loaded by ONNX Runtime ({error}); publish the model again"
+            f"{path} cannot be loaded by ONNX Runtime ({error}); {other}publish the model again"
         ) from error
     return session if session.get_providers()[0] == _NAMES[provider] else None
 
