@@ -6,7 +6,6 @@ where queries come by Zipf's law and the caches are on that are on by default.
 
 import argparse
 import asyncio
-import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,7 +15,7 @@ from typing import Any
 import grpc
 
 from aisle.gateway.v1.gateway_pb2 import SuggestRequest
-from bench import saturation
+from bench import machine, saturation
 from bench.curve import OVERLOAD, overload_sentence
 from bench.measure import Measured, Stop, Target, measure
 from bench.mixes import Mix
@@ -151,4 +150,4 @@ def _compare(found: Findings) -> None:
     if cold and warm:
         found.figures["warm/over_cold"] = round(warm / cold, 4)
         found.sentences.append(f"warm over cold: {warm / cold:.2f}")
-    found.sentences.append(f"the load generator ran on the same {os.cpu_count()} cores")
+    found.sentences.append(f"the load generator ran on the same {machine.cores()} cores")

@@ -1,7 +1,6 @@
 """Carries out the steps of a run, one after the other, and keeps what each showed."""
 
 import argparse
-import os
 import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
@@ -9,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from bench import load, scrape, watch
+from bench import load, machine, scrape, watch
 from bench.measure import Load, Stop, Target, measure
 from bench.scale import steps
 from bench.scale.points import KeptPoints, Point
@@ -30,7 +29,7 @@ class Run:
         self._until = time.monotonic() + options.limit
         self._folders = Folders(options.models, options.shop, options.states, options.queries)
         self._load = Load(options.duration, options.warmup, options.deadline_ms, options.seed)
-        self._cores = os.cpu_count() or 1
+        self._cores = machine.cores()
 
     async def carry_out(self) -> bool:
         """Measure every size; return whether nothing is left. Raises as `serving` and `measure` do."""
