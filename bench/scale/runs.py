@@ -68,27 +68,30 @@ class Run:
         row, watched, more = measured.rows[0], measured.watched, _shares(step, before, after)
         if written is not None:
             more = {"writes_per_second": written.done / written.seconds, "failed_writes": written.failed}
-            # The gateway ended searches and writes; all that was spent is told for each search.
-            searches = max(1.0, row.requests * (1 - row.error_share))
-            cpu_ms = {name: spent * watched.calls / searches for name, spent in watched.cpu_ms.items()}
-            watched = replace(watched, cpu_ms=cpu_ms)
+            watched = _by_search(watched, row)
         seconds = self._options.duration + self._options.warmup
         generator = 1000 * spent / (row.requests * seconds / self._options.duration)
         return await self._point(size, step, of, row=row, watched=watched, generator_ms=generator, more=more)
 
     async def _closed(self, size: Size, step: Step, of: Target) -> Point:
-        plan = load.Plan(
-            np.empty(0), [], self._options.warmup, self._options.duration, self._options.deadline_ms / 1000
-        )
+        await self._ask(step, of, self._options.warmup)
         before, started = await scrape.snapshot(of.metrics), time.process_time()
-        outcome = await load.closed(of.stubs, lambda: of.mix.calls(1)[0], step.clients, plan, self._stop)
+        plan, outcome, refused = await self._ask(step, of, self._options.duration)
         spent, after = time.process_time() - started, await scrape.snapshot(of.metrics)
         row = summarise(step.name, 0.0, plan, outcome)
         watched = watch.split(before, after, row.mean_ms)
         if watched is None:
             raise ValueError(f"the gateway at {of.gateway} told nothing of the calls of {step.name}")
-        generator = 1000 * spent / watched.calls
-        return await self._point(size, step, of, row=row, watched=watched, generator_ms=generator, more={})
+        watched, generator = _by_search(watched, row), 1000 * spent / row.requests
+        more = {"refusals_per_search": refused / row.requests}
+        return await self._point(size, step, of, row=row, watched=watched, generator_ms=generator, more=more)
+
+    async def _ask(self, step: Step, of: Target, seconds: float) -> tuple[load.Plan, load.Outcome, int]:
+        plan = load.Plan(np.empty(0), [], 0.0, seconds, self._options.deadline_ms / 1000)
+        outcome, refused = await load.closed(
+            of.stubs, lambda: of.mix.calls(1)[0], step.clients, plan, self._stop
+        )
+        return plan, outcome, refused
 
     async def _point(
         self,
@@ -123,6 +126,13 @@ class Run:
         if not step.load:
             return float(self._options.pilot)
         return step.load * 1000 * self._cores / self._kept[steps.pilot(size)].demand_ms
+
+
+def _by_search(watched: watch.Watched, row: Summary) -> watch.Watched:
+    """Return CPU for each search answered, where the gateway ended writes or refusals beside them."""
+    searches = max(1.0, row.requests * (1 - row.error_share))
+    cpu_ms = {name: spent * watched.calls / searches for name, spent in watched.cpu_ms.items()}
+    return replace(watched, cpu_ms=cpu_ms)
 
 
 def _shares(step: Step, before: scrape.Snapshot, after: scrape.Snapshot) -> dict[str, float]:

@@ -46,6 +46,7 @@ class FaultyGateway(_Servicer):  # type: ignore[misc]
         self.events: list[UserEvent] = []
         self.written: list[Product] = []
         self.delay_seconds = 0.0
+        self.refusals = 0  # of the next searches
         self.turn, self.turn_seconds = asyncio.Lock(), 0.0
         self.handled: Callable[[], object] = lambda: None
 
@@ -66,7 +67,8 @@ class FaultyGateway(_Servicer):  # type: ignore[misc]
         self.seen.append(request)
         self.handled()
         self.peers.add(context.peer())
-        if request.query == "refuse":
+        if request.query == "refuse" or self.refusals > 0:
+            self.refusals -= 1
             await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "full")
         if request.query == "stall":
             self.stalled_until = time.monotonic() + STALL_SECONDS

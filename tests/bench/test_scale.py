@@ -78,19 +78,29 @@ async def test_clients_of_a_closed_loop_wait_for_their_answers(gateway: FaultyGa
     gateway.turn_seconds = 0.02
     plan = load.Plan(due=np.empty(0), calls=[], warm_up_seconds=0.2, measured_seconds=1, deadline_seconds=1)
     async with connect(gateway.address, 2) as stubs:
-        outcome = await load.closed(stubs, lambda: Call("search", "shoes", ""), 3, plan)
+        outcome, refused = await load.closed(stubs, lambda: Call("search", "shoes", ""), 3, plan)
     # One call after the other, and never more than three under way.
     assert 30 <= len(outcome.latencies) <= 51
     assert all(latency < 0.2 for latency in outcome.latencies)
-    assert len(gateway.peers) == 2
+    assert len(gateway.peers) == 2 and refused == 0
 
 
-async def test_refused_client_waits_before_it_asks_again(gateway: FaultyGateway) -> None:
-    plan = load.Plan(due=np.empty(0), calls=[], warm_up_seconds=0, measured_seconds=0.5, deadline_seconds=1)
+async def test_refused_client_asks_again_and_its_latency_runs_from_the_first_time(
+    gateway: FaultyGateway,
+) -> None:
+    gateway.refusals = 3
+    plan = load.Plan(np.empty(0), [], warm_up_seconds=0, measured_seconds=0.5, deadline_seconds=1)
     async with connect(gateway.address) as stubs:
-        outcome = await load.closed(stubs, lambda: Call("search", "refuse", ""), 1, plan)
-    assert set(outcome.codes) == {"RESOURCE_EXHAUSTED"}
-    assert len(outcome.codes) <= 10
+        outcome, refused = await load.closed(stubs, lambda: Call("search", "shoes", ""), 1, plan)
+    assert refused == 3 and set(outcome.codes) == {"OK"}
+    assert outcome.latencies[0] >= 0.15 > outcome.latencies[1]
+
+
+async def test_client_that_is_always_refused_gives_up_at_its_deadline(gateway: FaultyGateway) -> None:
+    plan = load.Plan(np.empty(0), [], warm_up_seconds=0, measured_seconds=0.1, deadline_seconds=0.3)
+    async with connect(gateway.address) as stubs:
+        outcome, refused = await load.closed(stubs, lambda: Call("search", "refuse", ""), 1, plan)
+    assert outcome.codes == ["RESOURCE_EXHAUSTED"] and 1 <= refused <= 6
 
 
 def test_process_that_cannot_start_is_told_with_its_last_words(tmp_path: Path) -> None:
