@@ -51,13 +51,13 @@ async def _run(options: argparse.Namespace) -> int:
 
 def _finish(out: Path, kept: KeptPoints, facts: dict[str, Any], stop: Stop) -> None:
     points = list(kept)
+    told.show(points)
     grown = growth.fit(points)
     ratios = growth.checked(grown, points)
     more, sentences = told.of_parts(points)
     sentences = told.of_growth(grown) + sentences + told.of_checks(ratios)
     where = facts["machine"]
     print(f"{where['processor']}, {where['cores']} cores, Python {where['python']}, commit {facts['commit']}")
-    told.show(points)
     for sentence in sentences:
         print(sentence)
     figures = {name: value for point in points for name, value in point.figures().items()}
