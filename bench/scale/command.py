@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from bench import machine, report
+from bench import machine, priority, report
 from bench.measure import Stop
 from bench.scale import growth, picture
 from bench.scale import report as told
@@ -29,7 +29,11 @@ def run(options: argparse.Namespace) -> int:
 
 async def _run(options: argparse.Namespace) -> int:
     settings = {name: _plain(value) for name, value in vars(options).items()}
-    facts = {"commit": machine.commit(), "machine": machine.machine()}
+    facts = {
+        "commit": machine.commit(),
+        "machine": machine.machine(),
+        "generator_goes_first": priority.permitted(),
+    }
     circumstances = facts | {
         "settings": {name: value for name, value in settings.items() if name not in _NOT_CIRCUMSTANCES}
     }

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from bench import load, machine, scrape, watch
+from bench import load, machine, priority, scrape, watch
 from bench.measure import Load, Stop, Target, measure
 from bench.scale import steps
 from bench.scale.points import KeptPoints, Point
@@ -88,9 +88,10 @@ class Run:
 
     async def _ask(self, step: Step, of: Target, seconds: float) -> tuple[load.Plan, load.Outcome, int]:
         plan = load.Plan(np.empty(0), [], 0.0, seconds, self._options.deadline_ms / 1000)
-        outcome, refused = await load.closed(
-            of.stubs, lambda: of.mix.calls(1)[0], step.clients, plan, self._stop
-        )
+        with priority.ahead():
+            outcome, refused = await load.closed(
+                of.stubs, lambda: of.mix.calls(1)[0], step.clients, plan, self._stop
+            )
         return plan, outcome, refused
 
     async def _point(
