@@ -32,6 +32,9 @@ BENCH ?=
 REF ?=
 PEERS ?=
 QUICK ?=
+RATE ?=
+PRODUCTS ?=
+P99_MS ?=
 SERVED ?=
 STEPS ?=
 # Where the benchmark's queries come from: the catalogue's own, unless told otherwise.
@@ -40,6 +43,7 @@ QUERIES ?= $(if $(filter demo,$(CATALOG)),$(SHOP),$(if $(wildcard $(CATALOG)/qre
 SHOP := data/demo_shop
 CATALOG_PATH := $(if $(filter demo,$(CATALOG)),$(SHOP)/products.jsonl,$(CATALOG))
 STATE := state/$(notdir $(CATALOG:%/=%))
+GATE_CATALOG := state/gate-$(notdir $(CATALOG_PATH))
 FINE_TUNING := $(wildcard training/*.py training/base_models/*.py training/export/*.py)
 ENCODERS := $(MODELS)/.trained-retriever $(MODELS)/.trained-intent
 SEQUENCE := $(MODELS)/.trained-sequence
@@ -47,7 +51,7 @@ COMPOSED := $(MODELS)/.composed-shared-pass
 RANKER := $(MODELS)/.trained-ranker
 CROSS_ENCODER := $(MODELS)/.trained-cross-encoder
 
-.PHONY: help setup protos shop models cross-encoder demo serve test lint eval eval-recommend bench bench-gate bench-search bench-retrieval bench-peers images clean eval-ingredients eval-intent compare-methods eval-ranking eval-reranking
+.PHONY: help setup protos shop models cross-encoder demo serve test lint eval eval-recommend bench bench-gate bench-search bench-retrieval bench-peers bench-scale bench-gpu plan images clean eval-ingredients eval-intent compare-methods eval-ranking eval-reranking
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
@@ -121,7 +125,7 @@ endif
 
 # Prices of the demo shop are in yuan; a query may name dollars.
 ifeq ($(CATALOG),demo)
-demo serve bench bench-search eval: export AISLE_RATES := training/demo_shop/rates.json
+demo serve bench bench-search bench-scale eval: export AISLE_RATES := training/demo_shop/rates.json
 endif
 
 # What a query costs is measured with the model's pass, however often the query comes, and with no reviews judged.
@@ -178,9 +182,10 @@ bench: $(if $(GATEWAY),setup,models) ## latency of searches under open-loop load
 	$(if $(GATEWAY),,$(PY) -m deploy.local run --state $(STATE) --models $(MODELS) --catalog $(CATALOG_PATH) --) \
 	  $(PY) -m bench $(BENCH) $(if $(GATEWAY),--gateway $(GATEWAY)) $(if $(RATES),--rates $(RATES)) $(if $(QUERIES),--queries $(QUERIES))
 
-bench-gate: models ## CPU and latency against another commit, in one run (REF=the last tag, or else main~)
-	$(PY) -m bench gate $(if $(REF),--ref $(REF)) --models $(MODELS) --state $(STATE) \
-	  --catalog $(CATALOG_PATH) $(if $(QUERIES),--queries $(QUERIES))
+bench-gate: models ## CPU and latency against another commit, in one run (REF=the last tag, or else main~; QUICK=1: 200 products)
+	$(if $(QUICK),mkdir -p state && head -n 200 $(CATALOG_PATH) > $(GATE_CATALOG))
+	$(PY) -m bench gate $(if $(REF),--ref $(REF)) --models $(MODELS) --state $(if $(QUICK),state/none,$(STATE)) \
+	  --catalog $(if $(QUICK),$(GATE_CATALOG) --rounds 3 --duration 4 --rate 8,$(CATALOG_PATH)) $(if $(QUERIES),--queries $(QUERIES))
 
 bench-search: models ## the whole search: cold, warm, and at twice saturation (SIZE=10k|100k)
 	$(PY) -m bench.retrieval.kept --set demo$(SIZE) --state state/bench-$(SIZE) --models $(MODELS) --shop $(SHOP)
@@ -191,6 +196,18 @@ bench-retrieval: models ## the index beside FAISS and Milvus Lite (SETS=demo10k,
 
 bench-peers: models ## our served encoder beside mosec, MLServer, BentoML and a plain handler (PEERS=aisle,mosec)
 	$(PY) -m bench.peers --models $(MODELS) --queries $(SHOP) $(if $(PEERS),--systems $(PEERS))
+
+# BENCH="--limit 200" ends early, and the next call goes on.
+bench-scale: models ## how cost grows with catalogue, candidates, load, replicas, writes (BENCH="--quick", "--sizes 10k,30k,100k,1m")
+	$(PY) -m bench scale --models $(MODELS) --shop $(SHOP) --queries $(SHOP) $(BENCH)
+
+plan: setup ## processes, cores and memory from what bench-scale measured (RATE=searches/s PRODUCTS=number P99_MS=bound)
+	$(PY) -m bench plan --rate $(or $(RATE),$(error give RATE, such as RATE=50: searches a second)) \
+	  --products $(or $(PRODUCTS),$(error give PRODUCTS, such as PRODUCTS=100000)) \
+	  --p99-ms $(or $(P99_MS),$(error give P99_MS, such as P99_MS=100)) $(BENCH)
+
+bench-gpu: models ## the text models on an NVIDIA GPU: fp16, I/O binding, CUDA graphs, TensorRT (BENCH="--providers cpu")
+	$(PY) -m bench gpu --models $(MODELS) --queries $(SHOP) $(BENCH)
 
 images: setup ## try the steps of the serving image in a clean virtual environment
 	deploy/images/check.sh

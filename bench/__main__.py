@@ -1,7 +1,8 @@
 """Measures a running gateway under an open-loop load.
 
     python -m bench --gateway 127.0.0.1:50050 --rates 5,10,20
-    python -m bench sweep | slo --p99-ms 60 | compare A B | search --state FOLDER | gate --ref v1
+    python -m bench sweep | slo --p99-ms 60 | compare A B | search --state FOLDER | gate --ref v1 | scale
+    python -m bench plan --rate 100 --products 100000 --p99-ms 100 | gpu
 
 Exits 1 with a sentence when the gateway cannot be reached or a file cannot be used, and 130 after Ctrl-C.
 """
@@ -16,9 +17,27 @@ import grpc
 from bench import comparison, curve, gate, objective, queries, whole
 from bench.connection import UnreachableError
 from bench.options import parse
+from bench.plan import command as plan
+from bench.plan.capacity import ImpossibleGoal
+from bench.scale import command as scale
+from bench.scale.growth import GrowthError
+from bench.scale.points import PointsError
 from bench.serving import NotServed
 from bench.session import about, close, own_target, stoppable
 
+_TOLD = (
+    *(queries.QueryFileError, UnreachableError, gate.GateError, NotServed),
+    *(PointsError, GrowthError, ImpossibleGoal, ValueError),
+)
+
+
+def _gpu(options: argparse.Namespace) -> int:
+    from bench.gpu import command  # it loads ONNX Runtime, which no client needs
+
+    return command.run(options)
+
+
+_WITHOUT_TARGET = {"scale": scale.run, "plan": plan.run, "gpu": _gpu}
 _OF_ONE_GATEWAY = {"run": curve.run, "sweep": curve.sweep, "slo": objective.slo}
 
 
@@ -26,13 +45,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the benchmark and return the process's exit status."""
     options = parse(argv, sys.argv[1:])
     try:
+        if options.command in _WITHOUT_TARGET:
+            return _WITHOUT_TARGET[options.command](options)
         if options.command == "gate":
             return gate.run(options, lambda: asyncio.run(_measure(options)))
         return asyncio.run(_measure(options))
-    except (queries.QueryFileError, UnreachableError, gate.GateError, NotServed, ValueError) as error:
+    except _TOLD as error:
         return _fail(str(error))
     except grpc.aio.AioRpcError as error:
-        return _fail(f"the gateway at {options.gateway} answered {error.code().name}: {error.details()}")
+        where = f" at {options.gateway}" if "gateway" in options else ""
+        return _fail(f"the gateway{where} answered {error.code().name}: {error.details()}")
     except KeyboardInterrupt:
         return 130
 

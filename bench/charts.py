@@ -6,7 +6,7 @@ from html import escape
 
 _WIDTH, _HEIGHT = 640, 300
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 16, 12, 44
-_BAR, _GAP, _LABEL = 22, 12, 110
+_BAR, _GAP, _LABEL, _TOTAL = 22, 12, 110, 100
 
 Points = Sequence[tuple[float, float]]
 Place = Callable[[float, float], tuple[float, float]]
@@ -47,7 +47,7 @@ def lines(
 def stacked(bars: Mapping[str, Mapping[str, float]], names: Sequence[str], unit: str) -> str:
     """Return horizontal stacked bars, one for each key of `bars`, with a part for each of `names`."""
     longest = _nice(max((sum(parts.values()) for parts in bars.values()), default=1.0))
-    scale = (_WIDTH - _LABEL - 70) / longest
+    scale = (_WIDTH - _LABEL - _TOTAL) / longest
     height, drawn = len(bars) * (_BAR + _GAP) + _GAP, []
     for row, (label, parts) in enumerate(bars.items()):
         top, across = _GAP + row * (_BAR + _GAP), float(_LABEL)

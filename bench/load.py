@@ -20,6 +20,9 @@ from bench.calls import Call, Shown, send
 _LEAST_TIMEOUT_SECONDS = 1e-3
 # How often a generator that waits for a distant request looks whether it is to stop.
 _STOP_SECONDS = 0.2
+_REFUSED = "RESOURCE_EXHAUSTED"
+# How long a client of a closed loop leaves a server alone that refused it.
+_REFUSED_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,46 @@ async def run(
         outcome.seconds = time.perf_counter() - start - plan.warm_up_seconds
         outcome.stopped_after = stopped_after
     return kept
+
+
+async def closed(
+    stubs: Sequence[GatewayServiceStub],
+    calls: Callable[[], Call],
+    clients: int,
+    plan: Plan,
+    stopped: Callable[[], bool] = never,
+) -> tuple[Outcome, int]:
+    """Ask from `clients` at once, each as soon as it was answered, for the seconds of `plan`.
+
+    Return the outcome, and how often a client was refused: it asks again a little later, as RetryInfo wants,
+    and its latency runs from the first time. A closed loop asks less while the server stalls, so latencies
+    leave out what would have waited (coordinated omission): what it tells is how throughput grows with calls
+    under way.
+    """
+    start, kept, thrown_away, shown = time.perf_counter(), Outcome(), Outcome(), Shown()
+    counted, refused = start + plan.warm_up_seconds, 0
+    end = counted + plan.measured_seconds
+
+    async def ask(stub: GatewayServiceStub, call: Call, asked: float) -> Outcome:
+        nonlocal refused
+        while True:
+            one = Outcome()
+            await _note(functools.partial(send, stub, call, shown), asked, plan.deadline_seconds, one)
+            one.lags = [0.0]  # nothing is due at a time of its own
+            late = time.perf_counter() + _REFUSED_SECONDS > asked + plan.deadline_seconds
+            if one.codes != [_REFUSED] or late or stopped():
+                return one
+            refused += asked >= counted
+            await asyncio.sleep(_REFUSED_SECONDS)
+
+    async def client(stub: GatewayServiceStub) -> None:
+        while (asked := time.perf_counter()) < end and not stopped():
+            one = await ask(stub, calls(), asked)
+            (kept if asked >= counted else thrown_away).include(one)
+
+    await asyncio.gather(*(client(stub) for stub in itertools.islice(itertools.cycle(stubs), clients)))
+    kept.seconds = time.perf_counter() - counted
+    return kept, refused
 
 
 def _outcomes(plan: Plan) -> dict[str, Outcome]:

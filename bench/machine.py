@@ -9,15 +9,27 @@ from bench import scrape
 
 
 def machine() -> dict[str, str | int]:
-    """Return the processor, its cores, the memory in GiB, the system and the Python version."""
+    """Return the processor, the cores in use, the memory in GiB, the system and the Python version."""
     pages, size = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
     return {
         "processor": _processor(),
-        "cores": os.cpu_count() or 0,
+        "cores": cores(),
         "memory_gib": round(pages * size / 2**30),
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
     }
+
+
+def cores() -> int:
+    """Return the cores that this process, and what it starts, may run on."""
+    return len(os.sched_getaffinity(0))
+
+
+def gpus(folder: Path = Path("/proc/driver/nvidia/gpus")) -> list[str]:
+    """Return the models of the machine's NVIDIA GPUs, as their driver tells."""
+    texts = [file.read_text(encoding="utf-8") for file in sorted(folder.glob("*/information"))]
+    lines = [line for text in texts for line in text.splitlines() if line.startswith("Model:")]
+    return [line.split(":", 1)[1].strip() for line in lines]
 
 
 def commit() -> str:

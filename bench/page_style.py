@@ -15,7 +15,7 @@ CSS = (
     + _series(_DARK)
     + "}"
     "body{margin:0;background:var(--bg);color:var(--fg);font:15px/1.5 system-ui,sans-serif}"
-    "main{max-width:860px;margin:0 auto;padding:16px}"
+    "main{max-width:960px;margin:0 auto;padding:16px}"
     "h1{font-size:1.6em;margin:.3em 0}h2{font-size:1.15em;margin:1.6em 0 .4em}"
     "dl{display:grid;grid-template-columns:max-content 1fr;gap:2px 14px;margin:12px 0}"
     "dt{color:var(--dim)}dd{margin:0;overflow-wrap:anywhere}"
@@ -27,7 +27,7 @@ CSS = (
     ".legend{list-style:none;display:flex;flex-wrap:wrap;gap:2px 16px;padding:0;margin:4px 0 12px}"
     ".key{display:inline-block;width:11px;height:11px;border-radius:3px;background:var(--c);margin-right:6px}"
     ".wide{overflow-x:auto}table{border-collapse:collapse;font-size:13px;font-variant-numeric:tabular-nums}"
-    "th,td{padding:3px 9px;text-align:right;border-bottom:1px solid var(--rule);white-space:nowrap}"
-    "th{color:var(--dim);font-weight:600}td:first-child,th:first-child{text-align:left;padding-left:0}"
+    "th,td{padding:3px 7px;text-align:right;border-bottom:1px solid var(--rule);white-space:nowrap}"
+    "th{color:var(--dim);font-weight:600;white-space:normal}td:first-child,th:first-child{text-align:left;padding-left:0}"
     ".good{color:#2f9e6e}.bad{color:#d1495b;font-weight:600}summary{cursor:pointer;margin:8px 0}"
 )

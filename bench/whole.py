@@ -6,7 +6,6 @@ where queries come by Zipf's law and the caches are on that are on by default.
 
 import argparse
 import asyncio
-import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,7 +15,7 @@ from typing import Any
 import grpc
 
 from aisle.gateway.v1.gateway_pb2 import SuggestRequest
-from bench import saturation
+from bench import machine, saturation
 from bench.curve import OVERLOAD, overload_sentence
 from bench.measure import Measured, Stop, Target, measure
 from bench.mixes import Mix
@@ -75,7 +74,7 @@ async def _measure(options: argparse.Namespace, kind: _Kind, there: Served, whol
     async with target(options, there.addresses["gateway"], options.queries, there.metrics) as of:
         whole.facts = about(options)
         whole.mixes.append(of.mix)
-        found.figures[f"{kind.name}/settled_seconds"] = round(await _settled(of, stop), 2)
+        found.figures[f"{kind.name}/settled_seconds"] = round(await settled(of, stop), 2)
         top = await saturation.find(of, settings, stop, options.probe)
         found.figures |= {
             f"{kind.name}/saturation_qps": round(top.rate, 3),
@@ -90,10 +89,11 @@ async def _measure(options: argparse.Namespace, kind: _Kind, there: Served, whol
             generator = 1000 * (time.process_time() - before)
             found.measured.append(measured)
             _note(found, f"{kind.name}/{share}", measured, top.peak, generator)
-        found.figures |= await _memory(kind.name, of)
+        for process, megabytes in (await memory_mb(of)).items():
+            found.figures[f"{kind.name}/rss_{process}_mb"] = round(megabytes, 1)
 
 
-async def _settled(of: Target, stop: Stop) -> float:
+async def settled(of: Target, stop: Stop) -> float:
     """Wait until a stack computes nothing by itself any more, and return for how long it did.
 
     Retrieval indexes the phrases of a large catalogue in the first minutes, and suggests nothing until then.
@@ -137,11 +137,11 @@ def _note(found: Findings, name: str, measured: Measured, peak: float, generator
     found.figures |= {f"{name}/{measure}": round(value, 4) for measure, value in figures.items()}
 
 
-async def _memory(name: str, of: Target) -> dict[str, float]:
+async def memory_mb(of: Target) -> dict[str, float]:
+    """Return the resident memory of each process of a stack, in MB; raises ValueError as `snapshot` does."""
     read = await snapshot(of.metrics)
     return {
-        f"{name}/rss_{process}_mb": round(page.total("process_resident_memory_bytes") / 1e6, 1)
-        for process, page in read.pages.items()
+        process: page.total("process_resident_memory_bytes") / 1e6 for process, page in read.pages.items()
     }
 
 
@@ -150,4 +150,4 @@ def _compare(found: Findings) -> None:
     if cold and warm:
         found.figures["warm/over_cold"] = round(warm / cold, 4)
         found.sentences.append(f"warm over cold: {warm / cold:.2f}")
-    found.sentences.append(f"the load generator ran on the same {os.cpu_count()} cores")
+    found.sentences.append(f"the load generator ran on the same {machine.cores()} cores")

@@ -99,8 +99,12 @@ def _around(centres: Vectors, chosen: NDArray[np.int64], random: np.random.Gener
 
 Make = Callable[[str, int, int, Folders], SearchSet]
 SETS: dict[str, tuple[Make, int]] = {
+    "demo2k": (demo, 2_000),
+    "demo5k": (demo, 5_000),
     "demo10k": (demo, 10_000),
+    "demo30k": (demo, 30_000),
     "demo100k": (demo, 100_000),
+    "demo1m": (demo, 1_000_000),
     "synthetic1m": (synthetic, 1_000_000),
 }
 

@@ -10,6 +10,7 @@ import numpy as np
 from tokenizers import Encoding, Tokenizer
 
 from aisle.catalog.v1.serving_pb2 import ModelVersion
+from runtime.inference import padding
 from runtime.inference.batcher import Batcher
 from runtime.inference.session import InferenceSettings, OnnxSession
 from runtime.inference.store import ModelStore
@@ -55,6 +56,11 @@ class TextModel:
         self._tokenizer = tokenizer
         self._batch = settings.max_batch
         self._by_wish = EMBED in (each.name for each in self.manifest.inputs)
+        if self._by_wish and session.pads:
+            raise StartupError(
+                f"{self.manifest.name} {self.manifest.version} decides in its graph whether to embed, which a CUDA "
+                "graph cannot; activate the version it was composed of, or leave --cuda-graph out"
+            )
         self._batcher: Batcher[_Asked, TextResult] = Batcher(
             self.manifest.name, self._infer, max_batch=settings.max_batch, max_queue=settings.max_queue
         )
@@ -75,6 +81,8 @@ class TextModel:
         """Run texts of several lengths, so that the first request meets no first-time cost."""
         for words in (1, 8, 32):
             self._infer([_Asked(each, embed=True) for each in self._encode(["warm " * words])])
+        if self.session.pads:
+            self._capture()
 
     async def run(self, texts: Sequence[str], *, bulk: bool = False, embed: bool = False) -> list[TextResult]:
         """Return one result per text; texts of concurrent callers share batches.
@@ -105,6 +113,22 @@ class TextModel:
         await self._batcher.close()
         self.session.close()
 
+    def _capture(self) -> None:
+        """Run every padded shape twice: bound, then captured."""
+        for shape in padding.shapes(self._batch, self.manifest.max_tokens):
+            feeds = {name: np.ones(shape, np.int64) for name in ("input_ids", "attention_mask")}
+            self.session.run(feeds)
+            self.session.run(feeds)
+
+    def _collate(self, encodings: list[Encoding]) -> dict[str, np.ndarray[Any, Any]]:
+        longest = max(len(encoding.ids) for encoding in encodings)
+        if not self.session.pads:
+            return _collate(encodings, longest)
+        # The last text is repeated: of one without any token a model may make NaN, which is slow.
+        more = padding.rows(len(encodings), self._batch) - len(encodings)
+        width = padding.width(longest, self.manifest.max_tokens)
+        return _collate([*encodings, *[encodings[-1]] * more], width)
+
     def _encode(self, texts: Sequence[str]) -> list[Encoding]:
         start = time.perf_counter()
         encodings: list[Encoding] = self._tokenizer.encode_batch(list(texts))
@@ -114,7 +138,7 @@ class TextModel:
     def _infer(self, asked: list[_Asked]) -> list[TextResult]:
         encodings, embed = [each.encoding for each in asked], any(each.embed for each in asked)
         start = time.perf_counter()
-        feeds = _collate(encodings)
+        feeds = self._collate(encodings)
         if self._by_wish:
             feeds[EMBED] = np.array(embed)
         outputs = self.session.run(feeds)
@@ -124,8 +148,7 @@ class TextModel:
         return [_row(outputs, row, encoding) for row, encoding in enumerate(encodings)]
 
 
-def _collate(encodings: list[Encoding]) -> dict[str, np.ndarray[Any, Any]]:
-    width = max(len(encoding.ids) for encoding in encodings)
+def _collate(encodings: list[Encoding], width: int) -> dict[str, np.ndarray[Any, Any]]:
     ids = np.zeros((len(encodings), width), dtype=np.int64)
     mask = np.zeros((len(encodings), width), dtype=np.int64)
     for row, encoding in enumerate(encodings):

@@ -22,9 +22,17 @@ _ALLOWED = {
 _DOORS = {"service", "__main__", "settings"}
 # Evaluation judges what is served, so it alone goes through a service's door, in process.
 _EVALUATION = "evaluate"
-# The benchmark of the index runs in process, over the same products and embeddings as evaluation.
-_INDEX_BENCHMARK = ("bench", "retrieval")
-_MEASURED_WITH = ("runtime", "services.retrieval", "training.demo_shop", "training.evaluate.embeddings")
+# What is measured in process, not as a client: the index, over the same products and embeddings as
+# evaluation, and the models' sessions.
+_MEASURED_WITH: dict[tuple[str, ...], tuple[str, ...]] = {
+    ("bench", "retrieval"): (
+        "runtime",
+        "services.retrieval",
+        "training.demo_shop",
+        "training.evaluate.embeddings",
+    ),
+    ("bench", "gpu"): ("runtime.inference", "runtime.settings"),
+}
 _FRAMEWORKS = {"torch", "transformers", "optimum", "peft"}
 
 
@@ -49,7 +57,7 @@ def _reason(path: PurePath, module: list[str]) -> str:
         return "imports are absolute"
     if top in _FRAMEWORKS and room != "training":
         return "frameworks are training's alone"
-    if path.parts[:2] == _INDEX_BENCHMARK and _measured_with(module):
+    if _measured_with(path, module):
         return ""
     if top == "services":
         return _reason_about_services(path, module)
@@ -57,9 +65,9 @@ def _reason(path: PurePath, module: list[str]) -> str:
     return f"{room} may not know {top}" if ours and top not in {room, *_ALLOWED[room]} else ""
 
 
-def _measured_with(module: list[str]) -> bool:
-    dotted = ".".join(module) + "."
-    return not _DOORS & set(module[2:3]) and any(dotted.startswith(f"{each}.") for each in _MEASURED_WITH)
+def _measured_with(path: PurePath, module: list[str]) -> bool:
+    dotted, allowed = ".".join(module) + ".", _MEASURED_WITH.get(path.parts[:2], ())
+    return not _DOORS & set(module[2:3]) and any(dotted.startswith(f"{each}.") for each in allowed)
 
 
 def _reason_about_services(path: PurePath, module: list[str]) -> str:

@@ -46,6 +46,8 @@ def test_imports_go_downwards(path: PurePath) -> None:
         ("bench/retrieval/ours.py", "from services.retrieval.service import RetrievalServicer"),
         ("bench/retrieval/ours.py", "from services.ranking.features import FEATURES"),
         ("bench/retrieval/ours.py", "from training.loop import fit"),
+        ("bench/gpu/command.py", "from runtime.serving.channel import call"),
+        ("bench/gpu/command.py", "from services.intent.model import IntentModel"),
         ("examples/demo.py", "from bench.load import run"),
         ("deploy/local/stack.py", "from gateway.settings import GatewaySettings"),
         ("catalog/load.py", "from tests.conftest import REPOSITORY"),
@@ -63,6 +65,7 @@ def test_wrong_import_is_found(path: str, source: str) -> None:
         ("training/ranker/fit.py", "from catalog.rows import Row\nfrom training.loop import fit"),
         ("bench/load.py", "from aisle.gateway.v1 import gateway_pb2\nimport numpy"),
         ("bench/retrieval/ours.py", "from services.retrieval.index import CatalogIndex"),
+        ("bench/gpu/command.py", "from runtime.inference.encoder import TextModel"),
     ],
 )
 def test_right_import_is_left_alone(path: str, source: str) -> None:

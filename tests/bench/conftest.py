@@ -21,6 +21,8 @@ from aisle.gateway.v1.gateway_pb2 import (
     RecordEventsResponse,
     SearchRequest,
     SearchResponse,
+    UpsertProductsRequest,
+    UpsertProductsResponse,
 )
 from aisle.gateway.v1.gateway_pb2_grpc import GatewayServiceServicer, add_GatewayServiceServicer_to_server
 
@@ -33,7 +35,7 @@ _Servicer: Any = GatewayServiceServicer
 class FaultyGateway(_Servicer):  # type: ignore[misc]
     """Answers at once, but asked "stall" it stalls for everybody, and it refuses "refuse".
 
-    With `turn_seconds` it answers one call after the other, each in that time.
+    Every fifth write fails. With `turn_seconds` it answers one call after the other, each in that time.
     """
 
     def __init__(self) -> None:
@@ -42,7 +44,9 @@ class FaultyGateway(_Servicer):  # type: ignore[misc]
         self.seen: list[SearchRequest] = []
         self.peers: set[str] = set()
         self.events: list[UserEvent] = []
+        self.written: list[Product] = []
         self.delay_seconds = 0.0
+        self.refusals = 0  # of the next searches
         self.turn, self.turn_seconds = asyncio.Lock(), 0.0
         self.handled: Callable[[], object] = lambda: None
 
@@ -53,11 +57,18 @@ class FaultyGateway(_Servicer):  # type: ignore[misc]
         self.events.extend(request.events)
         return RecordEventsResponse(recorded=len(request.events))
 
+    async def UpsertProducts(self, request: UpsertProductsRequest, context: Any) -> UpsertProductsResponse:
+        self.written.extend(request.products)
+        if len(self.written) % 5 == 0:
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "every fifth write fails")
+        return UpsertProductsResponse(upserted=len(request.products))
+
     async def Search(self, request: SearchRequest, context: Any) -> SearchResponse:
         self.seen.append(request)
         self.handled()
         self.peers.add(context.peer())
-        if request.query == "refuse":
+        if request.query == "refuse" or self.refusals > 0:
+            self.refusals -= 1
             await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "full")
         if request.query == "stall":
             self.stalled_until = time.monotonic() + STALL_SECONDS

@@ -98,6 +98,9 @@ def test_gate_names_a_missing_folder(tmp_path: Path) -> None:
     options = argparse.Namespace(ref="HEAD", models=tmp_path / "absent", state=tmp_path)
     with pytest.raises(gate.GateError, match="absent"):
         gate.run(options, lambda: 0)
+    options = argparse.Namespace(ref="HEAD", models=tmp_path, state=tmp_path / "absent", catalog=None)
+    with pytest.raises(gate.GateError, match="absent"):
+        gate.run(options, lambda: 0)
 
 
 class _Page(HTMLParser):

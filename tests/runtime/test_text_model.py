@@ -13,8 +13,11 @@ from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 
+from runtime.inference import padding
+from runtime.inference.binding import MOST_SHAPES
 from runtime.inference.encoder import EMBED, EMBEDDING, TextModel
 from runtime.inference.manifest import Manifest, ModelFile, Tensor
+from runtime.inference.providers import setup
 from runtime.inference.session import InferenceSettings, OnnxSession
 from runtime.inference.store import ModelStore, sha256
 from runtime.settings import StartupError
@@ -154,7 +157,7 @@ async def test_odd_texts_are_read_and_not_refused(store: ModelStore) -> None:
 
 
 def test_auto_takes_the_cpu_where_there_is_no_gpu(store: ModelStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("runtime.inference.session._has_gpu", lambda: False)
+    monkeypatch.setattr("runtime.inference.providers.has_gpu", lambda: False)
     session = OnnxSession(store.open("tiny"), InferenceSettings())
     assert (session.provider, session.precision) == ("cpu", "fp32")
     with pytest.raises(StartupError, match="choose --provider cpu"):
@@ -176,3 +179,92 @@ def test_graph_with_the_right_hash_but_no_graph_is_named(store: ModelStore) -> N
     (folder / "manifest.json").write_text(changed.model_dump_json())
     with pytest.raises(StartupError, match="cannot be loaded by ONNX Runtime"):
         _open(store)
+
+
+def test_gpu_that_is_asked_for_is_never_replaced_by_the_cpu(
+    store: ModelStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runtime.inference.providers.has_gpu", lambda: False)
+    for settings in ({"provider": "cuda"}, {"provider": "tensorrt"}, {"cuda_graph": True}):
+        with pytest.raises(StartupError, match="no NVIDIA GPU"):
+            _open(store, **settings)
+    monkeypatch.setattr("runtime.inference.providers.has_gpu", lambda: True)
+    # The libraries are not here: ONNX Runtime would go on with its CPU provider.
+    with pytest.raises(StartupError, match="install CUDA 12 and cuDNN 9"):
+        _open(store, provider="cuda")
+    monkeypatch.setattr("onnxruntime.get_available_providers", lambda: ["CPUExecutionProvider"])
+    with pytest.raises(StartupError, match="built without it"):
+        _open(store, provider="tensorrt")
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"provider": "cpu", "cuda_graph": True}, "--cuda-graph needs a GPU"),
+        ({"provider": "cuda", "precision": "int8"}, "choose --precision fp16, or --provider cpu"),
+        ({"provider": "tensorrt", "precision": "int8"}, "choose --precision fp16, or --provider cpu"),
+    ],
+)
+def test_settings_that_contradict_each_other_are_refused(
+    store: ModelStore, settings: dict[str, Any], says: str
+) -> None:
+    with pytest.raises(StartupError, match=says):
+        _open(store, **settings)
+
+
+@pytest.mark.parametrize("pads", [False, True])
+async def test_bound_and_padded_runs_give_what_plain_ones_give(store: ModelStore, pads: bool) -> None:
+    plain, bound = _open(store, max_batch=6), _open(store, max_batch=6, io_binding=True)
+    bound.session.pads = pads
+    bound.warm_up()
+    batches = [["red blue shoe", "shoe"], ["red"], ["blue shoe"] * 5, ["shoe red blue", "blue"], ["?"] * 40]
+    kept = [bound.run_sync(batch) for batch in batches * 3]
+    for batch, results in zip(batches * 3, kept, strict=True):
+        # All were read before any is compared: no result may lie in a buffer that a later run wrote.
+        for expected, found in zip(plain.run_sync(batch), results, strict=True):
+            for name, values in expected.outputs.items():
+                np.testing.assert_array_equal(values, found.outputs[name])
+    texts = ["red", "blue", "shoe", "red shoe", "blue shoe"] * 8
+    answers = await asyncio.gather(*(bound.run([text]) for text in texts))
+    assert [rows[0].outputs["total"].item() for rows in answers] == [1, 2, 3, 4, 5] * 8
+    await bound.close()
+    await plain.close()
+
+
+def test_shapes_beyond_those_with_buffers_run_without(
+    store: ModelStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runtime.inference.binding.MOST_SHAPES", 2)
+    session = OnnxSession(store.open("tiny"), InferenceSettings(io_binding=True))
+    for _ in range(2):
+        for rows in (1, 2, 3, 4):
+            ids = np.full((rows, 2), rows)
+            total = session.run({"input_ids": ids, "attention_mask": np.ones_like(ids)})["total"]
+            assert total.ravel().tolist() == [2 * rows] * rows
+
+
+def test_padding_has_few_shapes_and_cuts_nothing() -> None:
+    assert [padding.width(tokens, 100) for tokens in (1, 16, 17, 40, 64, 65, 100)] == [
+        *(16, 16, 32, 64, 64, 100, 100)
+    ]
+    assert [padding.width(tokens, 0) for tokens in (3, 200)] == [16, 256]
+    assert padding.width(4, 4) == 4
+    assert [padding.rows(texts, 24) for texts in (1, 2, 3, 8, 9, 17, 24)] == [1, 2, 4, 8, 16, 24, 24]
+    assert len(list(padding.shapes(32, 128))) == 24 < MOST_SHAPES
+
+
+def test_providers_are_set_up_as_asked(store: ModelStore) -> None:
+    inputs = [
+        Tensor(name=name, dtype="int64", shape=[None, None]) for name in ("input_ids", "attention_mask")
+    ]
+    manifest = store.open("tiny").manifest.model_copy(update={"inputs": inputs, "max_tokens": 64})
+    asked: dict[str, Any] = {"gpu": 1, "max_batch": 8, "graphs": True, "cache": Path("engines")}
+    assert setup("cpu", manifest, **asked) == [("CPUExecutionProvider", {})]
+    assert setup("cuda", manifest, **asked) == [
+        ("CUDAExecutionProvider", {"device_id": "1", "enable_cuda_graph": "1"})
+    ]
+    (name, options), (then, _) = setup("tensorrt", manifest, **asked)
+    assert (name, then) == ("TensorrtExecutionProvider", "CUDAExecutionProvider")
+    assert options["trt_engine_cache_path"] == "engines"
+    assert options["trt_profile_max_shapes"] == "input_ids:8x64,attention_mask:8x64"
+    assert options["trt_profile_min_shapes"] == "input_ids:1x1,attention_mask:1x1"

@@ -1,0 +1,1 @@
+"""Measures the text models in process by provider, precision, batch and kind of run: the GPU table."""

@@ -1,0 +1,1 @@
+"""How the cost of a search grows with the catalogue, the candidates, the load, the replicas and writes."""
