@@ -18,7 +18,7 @@ from bench.plan.capacity import Assumptions, Goal, ImpossibleGoal, plan
 from bench.scale.growth import Growth, GrowthError, checked, erlang_c, fit, smallest, wait_ms
 from bench.scale.points import KeptPoints, Point
 from tests.conftest import REPOSITORY
-from tests.deploy.manifests import container, rendered
+from tests.deploy.manifests import container, rendered_at
 
 KUBERNETES = "1.32"
 # By process: milliseconds fixed, for a product, for a candidate, and a second whether asked or not.
