@@ -66,10 +66,13 @@ class Reader:
             return Reading(*short)
 
         async def read() -> Understanding:
+            with clock.stage("intent/spelling"):
+                spelled = self._decoder.spelled(query)
             with clock.stage("intent/model"):
-                result = await self._model.read(query)
+                result = await self._model.read(spelled.text)
             with clock.stage("intent/decode"):
-                return self._decoder.understand(query, result.outputs, result.offsets)
+                understood = self._decoder.understand(spelled.text, result.outputs, result.offsets)
+                return spelled.placed(understood)
 
         understanding, repeated = await self._memory.get(query, read)
         return Reading(understanding, REPEATED) if repeated else Reading(understanding)

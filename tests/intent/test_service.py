@@ -232,7 +232,9 @@ async def test_an_answer_names_its_model_and_where_the_time_went(stub: Any, mode
     assert [(model.name, model.version) for model in answer.models] == [
         ("intent", ModelStore(models_root).current("intent"))
     ]
-    assert [stage.stage for stage in answer.stages] == ["intent/rules", "intent/model", "intent/decode"]
+    assert [stage.stage for stage in answer.stages] == [
+        f"intent/{name}" for name in ("rules", "spelling", "model", "decode")
+    ]
     assert all(stage.seconds > 0 for stage in answer.stages)
 
 

@@ -40,10 +40,11 @@ class ServedModel:
 
     def understand(self, texts: Sequence[str]) -> list[Understanding]:
         """Return what the service says of each text."""
-        results = self.model.run_sync([fold(text) for text in texts])
+        meant = [self._decoder.spelled(text) for text in texts]
+        results = self.model.run_sync([fold(each.text) for each in meant])
         return [
-            self._decoder.understand(text, each.outputs, each.offsets)
-            for text, each in zip(texts, results, strict=True)
+            spelled.placed(self._decoder.understand(spelled.text, each.outputs, each.offsets))
+            for spelled, each in zip(meant, results, strict=True)
         ]
 
     def sentiments(self, texts: Sequence[str]) -> list[dict[str, float]]:

@@ -22,6 +22,12 @@ def ordinary_pairs() -> frozenset[str]:
 
 
 @cache
+def ordinary_chinese_words() -> frozenset[str]:
+    """Return the words of jieba's dictionary of two to four characters."""
+    return frozenset(word for word, times in _chinese_words() if times >= _LEAST_FREQUENT and len(word) > 1)
+
+
+@cache
 def ordinary_characters() -> frozenset[str]:
     """Return the characters that are frequent words by themselves, some 100."""
     return frozenset(word for word, times in _chinese_words() if len(word) == 1 and times >= _STANDS_ALONE)
