@@ -37,8 +37,10 @@ class Spelled:
 
     def placed(self, understanding: Understanding) -> Understanding:
         """Return what was understood of `text`, with spans of the query."""
-        for each in (*understanding.slots, *understanding.constraints):
-            each.start, each.end = self.places[each.start], self.places[each.end]
+        for slot in understanding.slots:
+            slot.start, slot.end = self.places[slot.start], self.places[slot.end]
+        for told in understanding.constraints:
+            told.start, told.end = self.places[told.start], self.places[told.end]
         return understanding
 
 
