@@ -7,11 +7,12 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 
 from aisle.intent.v1.intent_pb2 import Understanding
 from runtime.spelling.characters import HAN_RUN, Neighbours
 from runtime.spelling.chinese import ChineseMistakes
-from runtime.spelling.ordinary import ordinary_words
+from runtime.spelling.ordinary import frequent_words, ordinary_words
 from services.intent.deletions import Deletions
 from services.intent.folding import fold
 from services.intent.labels import Vocabulary
@@ -20,11 +21,12 @@ from services.intent.slips import alike_until, slip_cost
 
 _SHORTEST = 4  # letters; shorter words become other words
 _LETTER = r"[^\W_\u3400-\u9fff\uf900-\ufaff]"
-_WORD = re.compile(rf"(?<!{_LETTER})[a-z]{{{_SHORTEST - 1},}}(?!{_LETTER})")
+_WORD = re.compile(rf"(?<!{_LETTER})[a-z]{{{_SHORTEST - 1},}}(?!{_LETTER}|['’]t\b)")
 # In natural logarithms; chosen on mistakes made in validation queries, and on real texts without any.
 _LEAST_SCORE = -3.1
 _LEAST_MARGIN = 0.7
 _LEAST_GAIN = 0.0
+_AS_RARE = 100_000  # times that English at large counts a word which one text of the shop holds
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,8 @@ class Spelled:
 
 
 class Speller:
-    """Corrects words that neither the shop nor the language knows, at most one slip in each."""
+    """Corrects words that neither the shop nor the language knows, at most one slip in each: to words of the
+    shop, or else to frequent English ones."""
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self._words = vocabulary.words
@@ -74,13 +77,13 @@ class Speller:
                 yield found.start(), found[0], meant
 
     def _meant(self, word: str) -> str:
-        if word in self._words or word in ordinary_words():
+        if not self._words or word in self._words or word in ordinary_words():
             return ""
-        scores = {near: self._score(word, near) for near in self._latin_words.near(word)}
+        scores = {near: _score(self._words[near], word, near) for near in self._latin_words.near(word)}
+        if len(word) >= _SHORTEST and max(scores.values(), default=-math.inf) < _LEAST_SCORE:
+            counts = frequent_words()
+            scores = {near: _score(counts[near] / _AS_RARE, word, near) for near in _at_large().near(word)}
         return _best(scores, _LEAST_SCORE)
-
-    def _score(self, written: str, meant: str) -> float:
-        return math.log(self._words[meant]) - slip_cost(written, meant)
 
     def _han(self, folded: str) -> Iterator[tuple[int, str, str]]:
         for run in HAN_RUN.finditer(folded):
@@ -127,6 +130,16 @@ def _changed(written: str, meant: str) -> tuple[int, int]:
     start = alike_until(written, meant)
     end = len(meant) - min(alike_until(written[::-1], meant[::-1]), len(meant) - start)
     return (start, end) if end > start else (max(0, start - 1), min(len(meant), start + 1))
+
+
+@cache
+def _at_large() -> Deletions:
+    return Deletions(each for each in frequent_words() if len(each) >= _SHORTEST)
+
+
+def _score(texts: float, written: str, meant: str) -> float:
+    """Return how likely `meant`, which so many texts hold, was meant by `written`."""
+    return math.log(texts) - slip_cost(written, meant)
 
 
 def _best(scores: dict[str, float], least: float) -> str:

@@ -34,6 +34,7 @@ SPELLER = Speller(VOCABULARY)
         ("纯棉连衣群", "纯棉连衣裙"),
         ("夏男季士短袖", "夏季男士短袖"),  # exchanged across words
         ("balck 登山鞋", "black 登山鞋"),
+        ("plaese recieve them", "please receive them"),  # frequent words of the language
         ("balck登山鞋", "black登山鞋"),
     ],
 )
@@ -45,6 +46,7 @@ def test_a_slip_is_read_as_a_word_of_the_shop(typed: str, meant: str) -> None:
     "query",
     [
         "black cotton dress",
+        "it doesn't",
         "slack",  # an English word, one letter from black
         "boost",  # so is this, though its letters are those of boots
         "blik",  # not one slip away
