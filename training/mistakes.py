@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from random import Random
 
-from services.retrieval.words.confusion import homophones, look_alikes
-from services.retrieval.words.pinyin import simplified_characters
+from runtime.spelling.confusion import homophones, look_alikes
+from runtime.spelling.pinyin import simplified_characters
 
 _ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 _COMMON = (

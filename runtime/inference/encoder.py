@@ -58,8 +58,8 @@ class TextModel:
         self._by_wish = EMBED in (each.name for each in self.manifest.inputs)
         if self._by_wish and session.pads:
             raise StartupError(
-                f"{self.manifest.name} {self.manifest.version} decides in its graph whether to embed, which a "
-                "CUDA graph cannot; activate the version it was composed of, or leave --cuda-graph out"
+                f"{self.manifest.name} {self.manifest.version} decides in its graph whether to embed; a "
+                "CUDA graph cannot. Activate the version it was composed of, or leave --cuda-graph out"
             )
         self._batcher: Batcher[_Asked, TextResult] = Batcher(
             self.manifest.name, self._infer, max_batch=settings.max_batch, max_queue=settings.max_queue

@@ -8,6 +8,7 @@ from aisle.intent.v1.intent_pb2_grpc import add_IntentServiceServicer_to_server
 from runtime.inference.store import ModelStore
 from runtime.serving.server import Endpoint, main
 from runtime.settings import load
+from runtime.spelling.chinese import read_tables
 from services.intent.model import IntentModel
 from services.intent.service import IntentServicer
 from services.intent.settings import IntentSettings
@@ -21,6 +22,7 @@ async def build(settings: IntentSettings) -> AsyncIterator[Sequence[Endpoint]]:
     model = IntentModel.open(ModelStore(settings.models), settings)
     try:
         model.warm_up()
+        read_tables()
         servicer = IntentServicer(model, settings.remembered_queries)
         yield [Endpoint(SERVICE, partial(add_IntentServiceServicer_to_server, servicer))]
     finally:

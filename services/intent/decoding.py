@@ -13,6 +13,7 @@ from services.intent.lexicon import Lexicon
 from services.intent.negation import negated
 from services.intent.prices import Bounds, price_bounds
 from services.intent.slots import KeyProbabilities, Offsets, Value, find_values
+from services.intent.spelling import Spelled, Speller
 
 MOST_CATEGORIES = 10
 
@@ -24,6 +25,11 @@ class Decoder:
         self._labels = labels
         self._lexicon = Lexicon(labels.lexicon, labels.confusions)
         self._confidence = Confidence(labels)
+        self._speller = Speller(labels.vocabulary)
+
+    def spelled(self, query: str) -> Spelled:
+        """Return `query` as the model reads it, its misspelt words corrected."""
+        return self._speller.read(query)
 
     def understand(self, query: str, outputs: Mapping[str, Floats], offsets: Offsets) -> Understanding:
         """Return the understanding of `query`.

@@ -49,6 +49,17 @@ class Scope(BaseModel):
     threshold: float = Field(ge=0, le=1)
 
 
+class Vocabulary(BaseModel):
+    """The shop's words: in how many of so many `texts` each of the `words`, Latin or Chinese, in lower case
+    and simplified, stands, and each of the `characters`, single Chinese ones and pairs of them."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    texts: int = Field(0, ge=0)
+    words: dict[str, int] = Field(default_factory=dict)
+    characters: dict[str, int] = Field(default_factory=dict)
+
+
 class Labels(BaseModel):
     """The names of the columns of each output, the lexicon of attribute values, and how sure to be.
 
@@ -64,6 +75,7 @@ class Labels(BaseModel):
     sentiment: list[str] = Field(list(SENTIMENTS), min_length=2)
     lexicon: dict[str, dict[str, str]]
     confusions: dict[str, str] = Field(default_factory=dict)  # character → those written for it by mistake
+    vocabulary: Vocabulary = Vocabulary()
     aspects: dict[str, list[str]] = Field(default_factory=dict)  # aspect → words that name it in a review
     temperatures: Temperatures = Temperatures()
     slot_scale: SlotScale = SlotScale()

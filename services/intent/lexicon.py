@@ -6,6 +6,7 @@ from itertools import accumulate
 
 from rapidfuzz.distance import OSA
 
+from services.intent.deletions import Deletions
 from services.intent.folding import fold
 
 _LEAST_MISSPELT = 4
@@ -37,10 +38,7 @@ class Lexicon:
                 self._meanings.setdefault(_spelling(surface), []).append((key, value))
         self._longest = max(map(len, self._meanings), default=0)
         self._confusions = confusions or {}
-        self._shortened: dict[str, list[str]] = {}  # each form with one character left out, and whole
-        for form in self._meanings:
-            for short in _shortened(form):
-                self._shortened.setdefault(short, []).append(form)
+        self._forms = Deletions(self._meanings)
 
     def canonical(self, key: str, surface: str) -> str | None:
         """Return the catalogue's value of a surface form, None when it has none."""
@@ -103,10 +101,8 @@ class Lexicon:
 
     def _meant(self, written: str) -> set[tuple[str, str]]:
         """Return the key and value of the forms that `written` is with a slip, one value of each key."""
-        forms = {form for short in _shortened(written) for form in self._shortened.get(short, ())}
-        meant = {
-            meaning for form in forms if self._is_slip(written, form) for meaning in self._meanings[form]
-        }
+        near = self._forms.near(written)
+        meant = {meaning for form in near if self._is_slip(written, form) for meaning in self._meanings[form]}
         keys = [key for key, _ in meant]
         return {(key, value) for key, value in meant if keys.count(key) == 1}
 
@@ -120,11 +116,6 @@ class Lexicon:
         if sorted(written) == sorted(form) or len(form) > 2:
             return True
         return all(a == b or a in self._confusions.get(b, "") for a, b in zip(written, form, strict=True))
-
-
-def _shortened(form: str) -> set[str]:
-    """Two words that are one slip apart share one of these (symmetric deletion, Garbe 2012)."""
-    return {form, *(form[:place] + form[place + 1 :] for place in range(len(form)))}
 
 
 def _digits(text: str) -> str:

@@ -73,11 +73,14 @@ class Reader:
             return Reading(*short)
 
         async def read() -> Reading:
+            with clock.stage("intent/spelling"):
+                spelled = self._decoder.spelled(query)
             with clock.stage("intent/model"):
-                result = await self._model.read(query, embed=embed)
+                result = await self._model.read(spelled.text, embed=embed)
             with clock.stage("intent/decode"):
-                understanding = self._decoder.understand(query, result.outputs, result.offsets)
-            made = self._model.embedding(query, result) if embed else None
+                understood = self._decoder.understand(spelled.text, result.outputs, result.offsets)
+                understanding = spelled.placed(understood)
+            made = self._model.embedding(spelled.text, result) if embed else None
             return Reading(understanding, embedding=made)
 
         reading, repeated = await self._memory.get((query, embed), read)

@@ -11,6 +11,7 @@ from runtime import heap
 from runtime.inference.store import ModelStore
 from runtime.serving.server import Endpoint, main
 from runtime.settings import load
+from runtime.spelling.chinese import read_tables
 from services.retrieval.collaborative import CollaborativeModel
 from services.retrieval.generation_service import GenerationServicer
 from services.retrieval.index_maker import IndexMaker
@@ -18,8 +19,6 @@ from services.retrieval.opening import open_catalog
 from services.retrieval.retrievers import Retrievers
 from services.retrieval.service import RetrievalServicer
 from services.retrieval.settings import RetrievalSettings
-from services.retrieval.words.chinese_spelling import read_tables
-from services.retrieval.words.ordinary import ordinary_words
 from services.retrieval.words.query_words import QueryWords
 
 _SEARCHING = "aisle.retrieval.v1.RetrievalService"
@@ -32,7 +31,6 @@ async def _serving(settings: RetrievalSettings) -> AsyncIterator[Sequence[Endpoi
     retrievers = Retrievers(store, settings, settings.remembered_queries)
     collaborative = CollaborativeModel.open(store, settings)
     read_tables()
-    ordinary_words()  # the first query must not wait for them
     words = QueryWords.read(settings.synonyms, settings.queries)
     catalog, lifecycle = await open_catalog(settings, retrievers, IndexMaker(collaborative, words))
     searching = RetrievalServicer(

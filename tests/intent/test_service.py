@@ -78,6 +78,17 @@ async def test_slots_stand_where_the_query_names_them(stub: Any) -> None:
         assert query[slot.start : slot.end] in ("黑色", "夏季")
 
 
+@pytest.mark.parametrize(
+    ("query", "written"),
+    [("waterproof blakc backpack", "blakc"), ("防水黒色背包 balck", "balck"), ("嘿色 双肩包", "嘿色")],
+)
+async def test_a_misspelt_value_is_told_with_the_place_of_what_was_typed(
+    stub: Any, query: str, written: str
+) -> None:
+    slots = [slot for slot in (await understood(stub, query)).slots if slot.key == "color"]
+    assert (slots[-1].value, query[slots[-1].start : slots[-1].end]) == ("black", written)
+
+
 @pytest.mark.parametrize("query", ["连衣裙 不要红色 夏季 200元以下", "summer dress not red under ¥200"])
 async def test_negation_and_price_are_read(stub: Any, query: str) -> None:
     understanding = await understood(stub, query)
@@ -232,7 +243,9 @@ async def test_an_answer_names_its_model_and_where_the_time_went(stub: Any, mode
     assert [(model.name, model.version) for model in answer.models] == [
         ("intent", ModelStore(models_root).current("intent"))
     ]
-    assert [stage.stage for stage in answer.stages] == ["intent/rules", "intent/model", "intent/decode"]
+    assert [stage.stage for stage in answer.stages] == [
+        f"intent/{name}" for name in ("rules", "spelling", "model", "decode")
+    ]
     assert all(stage.seconds > 0 for stage in answer.stages)
 
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from runtime.spelling.confusion import homophones, look_alikes, near_homophones
 from services.retrieval.index import CatalogIndex
-from services.retrieval.words.confusion import homophones, look_alikes, near_homophones
 from services.retrieval.words.pinyin_typing import syllables_of
 from tests.retrieval.builders import DIMENSION, product, unit_rows
 

@@ -27,6 +27,7 @@ from training.demo_shop.__main__ import main as make_shop
 from training.export import export_onnx
 from training.export.quantisation import quantise
 from training.intent.build import labels_of
+from training.intent.dataset import examples
 from training.intent.network import OUTPUTS, IntentNetwork
 from training.intent.reading import feeds
 from training.publish import publish
@@ -134,7 +135,7 @@ def test_an_unwanted_output_is_not_made_and_changes_no_other(tmp_path: Path, qua
 
 def store_of(folder: Path, shop: DemoShop, first: int, *, prefixed: bool = True) -> ModelStore:
     """A store with two published encoders; fp32 alone tells what they share."""
-    store, labels = ModelStore(folder / "models"), labels_of(shop)
+    store, labels = ModelStore(folder / "models"), labels_of(shop, examples(shop, "train"))
     own = base(" ".join(query.text for query in shop.queries))
     intent, retriever = both(own, first, folder, labels)
     tokenizer = own.reading_queries().tokenizer if prefixed else own.tokenizer

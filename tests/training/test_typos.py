@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rapidfuzz.distance import OSA
 
-from services.retrieval.words.confusion import homophones, look_alikes
+from runtime.spelling.confusion import homophones, look_alikes
 from training.evaluate.sets import JudgedQuery
 from training.evaluate.typos import chinese_typo_groups, with_typo, with_typos
 

@@ -31,6 +31,7 @@ from training.intent.public import PublicSet
 from training.intent.reading import by_graph, by_network, feeds, sentiments, understand
 from training.intent.recipe import Recipe
 from training.intent.reviews import aspect_words, balanced, review_examples
+from training.intent.spelling import known_forms, vocabulary_of
 from training.intent.tagging import tag_names
 from training.loop import Outcome
 from training.publish import publish, up_to_date
@@ -95,13 +96,14 @@ def build(order: Order, store: ModelStore, *, force: str = "", runs: Path = Path
     settings = order.settings()
     if not force and (current := up_to_date(store, MODEL, fingerprint(settings))):
         return Built(current.manifest, None)
-    labels = labels_of(order.shop)
+    training = _training_examples(order)
+    labels = labels_of(order.shop, training)
     reviews = review_examples(order.shop, "validation")
     validation = Validation(order.queries("validation"), reviews[:VALIDATION_REVIEWS])
     network, outcome = fit(
         order.base,
         labels,
-        _training_examples(order),
+        training,
         order.recipe,
         validate=lambda network: evaluate(network, order.base, labels, validation),
         method=order.method,
@@ -132,14 +134,15 @@ def _drawn(texts: Sequence[Example], most: int, seed: int) -> list[Example]:
     return Random(seed).sample(list(texts), min(len(texts), most))
 
 
-def labels_of(shop: DemoShop) -> Labels:
-    """Return the labels that a model of this shop tells apart."""
+def labels_of(shop: DemoShop, training: Sequence[Example]) -> Labels:
+    """Return the labels that a model of this shop tells apart, with the words of its training texts."""
     return Labels(
         intent=list(INTENTS),
         category=list(shop.categories),
         slots=tag_names(SLOT_KEYS),
         lexicon=canonical_values(),
         confusions=confusions(),
+        vocabulary=vocabulary_of([each.text for each in training], known_forms()),
         aspects=aspect_words(),
     )
 

@@ -14,6 +14,7 @@ from services.intent.folding import fold
 from services.intent.labels import OUT_OF_SCOPE, Labels, Scope, SlotScale, Temperatures
 from services.intent.lexicon import Lexicon
 from services.intent.slots import KeyProbabilities, find_values
+from services.intent.spelling import Speller
 from training.calibration import temperature
 from training.intent.augmentation import misspelt
 from training.intent.example import Example
@@ -27,10 +28,11 @@ _THRESHOLDS = np.linspace(0.05, 0.95, 19)
 
 def calibrated(labels: Labels, run: Run, tokenizer: Tokenizer, texts: Sequence[Example]) -> Labels:
     """Return `labels` with what `texts` fit; each text tells of what it has a label for."""
-    found = read(run, tokenizer, [each.text for each in texts])
+    found, speller = read(run, tokenizer, [each.text for each in texts]), Speller(labels.vocabulary)
     fitted = labels.model_copy(update={"temperatures": _temperatures(labels, found, texts)})
     typed = _as_typed([each for each in texts if each.category])
-    scale = _slot_scale(fitted, read(run, tokenizer, [each.text for each in typed]), typed)
+    meant = [speller.read(each.text).text for each in typed]
+    scale = _slot_scale(fitted, read(run, tokenizer, meant), meant, [_values(each) for each in typed])
     return fitted.model_copy(update={"slot_scale": scale, "scope": _scope(fitted, found, texts)})
 
 
@@ -39,14 +41,19 @@ def _as_typed(queries: Sequence[Example]) -> list[Example]:
     return [*queries, *(misspelt(each, Random(place), vocabulary()) for place, each in enumerate(queries))]
 
 
-def _slot_scale(labels: Labels, found: Sequence[Read], texts: Sequence[Example]) -> SlotScale:
-    """Fit by logistic regression; as it is where the values said are all right, or all wrong."""
+def _slot_scale(
+    labels: Labels, found: Sequence[Read], texts: Sequence[str], truth: Sequence[set[tuple[str, str]]]
+) -> SlotScale:
+    """Fit by logistic regression; as it is where the values said are all right, or all wrong.
+
+    `found` is what was read of `texts`, `truth` their values by key.
+    """
     confidence, lexicon = Confidence(labels), Lexicon(labels.lexicon, labels.confusions)
     said = [
-        (logit(value.probability), (value.key, fold(value.value)) in _values(text))
-        for each, text in zip(found, texts, strict=True)
+        (logit(value.probability), (value.key, fold(value.value)) in true)
+        for each, text, true in zip(found, texts, truth, strict=True)
         for value in find_values(
-            text.text,
+            text,
             lexicon,
             KeyProbabilities(confidence.of("slots", each.outputs), labels.slots, each.offsets),
         )

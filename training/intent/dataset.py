@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 
-from services.retrieval.words.confusion import homophones, look_alikes
+from runtime.spelling.confusion import homophones, look_alikes
 from training.demo_shop import DemoShop, Query
 from training.demo_shop.lexicon import lexicon
 from training.demo_shop.schema import Split

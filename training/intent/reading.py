@@ -57,9 +57,11 @@ def feeds(tokenizer: Tokenizer, texts: Sequence[str], batch: int = _BATCH) -> li
 
 def understand(run: Run, tokenizer: Tokenizer, decoder: Decoder, texts: Sequence[str]) -> list[Understanding]:
     """Return what the service would say of each query."""
-    found = read(run, tokenizer, texts)
+    meant = [decoder.spelled(text) for text in texts]
+    found = read(run, tokenizer, [each.text for each in meant])
     return [
-        decoder.understand(text, each.outputs, each.offsets) for text, each in zip(texts, found, strict=True)
+        spelled.placed(decoder.understand(spelled.text, each.outputs, each.offsets))
+        for spelled, each in zip(meant, found, strict=True)
     ]
 
 

@@ -9,9 +9,9 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
+from runtime.spelling.pinyin import sound
 from services.retrieval.analyser import fold
 from services.retrieval.words.packed_texts import PackedTexts
-from services.retrieval.words.pinyin import sound
 
 Ranks = NDArray[np.int32]
 

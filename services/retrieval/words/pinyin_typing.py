@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from itertools import islice
 
+from runtime.spelling.pinyin import characters_by_sound
 from services.retrieval.words.chinese_spelling import ChineseSpeller
-from services.retrieval.words.pinyin import characters_by_sound
 
 _LONGEST_SYLLABLE = 6
 _VOWEL = re.compile("[aeiouv]")  # "m" and "ng" are sounds, but nobody types them for words

@@ -9,11 +9,11 @@ from itertools import pairwise
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
+from runtime.spelling.characters import HAN_RUN
+from runtime.spelling.ordinary import ordinary_words
 from services.retrieval.analyser import analyse, fold
 from services.retrieval.lexical import LexicalIndex
-from services.retrieval.words.characters import HAN_RUN
 from services.retrieval.words.chinese_spelling import ChineseSpeller
-from services.retrieval.words.ordinary import ordinary_words
 from services.retrieval.words.pinyin_typing import PinyinReader
 from services.retrieval.words.vocabulary import Vocabulary
 

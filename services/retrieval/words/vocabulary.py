@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aisle.catalog.v1.product_pb2 import Product
+from runtime.spelling.characters import Neighbours
 from services.retrieval.analyser import fold
-from services.retrieval.words.characters import Neighbours
 
 Numbers = NDArray[np.uint32]
 

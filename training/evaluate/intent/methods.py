@@ -55,14 +55,15 @@ def compare(shop: Path, methods: Sequence[Method], steps: int, threads: int) -> 
 def _row(shop: Path, method: Method, steps: int, threads: int) -> Row:
     torch.set_num_threads(threads)
     base, data = bilingual().reading_queries(), load(shop)
-    labels, recipe = labels_of(data), replace(RECIPES["default"], max_steps=steps)
+    texts, recipe = examples(data, "train"), replace(RECIPES["default"], max_steps=steps)
+    labels = labels_of(data, texts)
     validation = Validation([query for query in data.queries if query.split == "validation"])
     start = time.process_time()
     with tempfile.TemporaryDirectory() as runs:
         _, outcome = fit(
             base,
             labels,
-            examples(data, "train"),
+            texts,
             recipe,
             validate=lambda network: evaluate(network, base, labels, validation),
             method=method,

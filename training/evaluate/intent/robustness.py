@@ -1,11 +1,12 @@
 """What a perturbation of the demo shop's test queries costs: typos, order, case, script, width, emoji."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from random import Random
 
 import opencc
 
 from aisle.intent.v1.intent_pb2 import Understanding
+from services.intent.folding import fold
 from training.demo_shop import DemoShop, Query
 from training.evaluate.figures import Figure
 from training.evaluate.intent.measures import share, span_f1
@@ -28,8 +29,9 @@ def _with_emoji(example: Example, random: Random) -> str:
     return f"{emoji} {example.text}" if random.random() < 0.5 else f"{example.text}{emoji}"
 
 
+TYPOS = "typos"
 PERTURBATIONS: dict[str, Perturb] = {
-    "typos": lambda example, _: with_typo(example.text),
+    TYPOS: lambda example, _: with_typo(example.text),
     "word_order": lambda example, random: reordered(example, random, vocabulary()).text,
     "case": lambda example, _: example.text.upper(),
     "traditional": lambda example, _: str(_TRADITIONAL.convert(example.text)),
@@ -42,7 +44,8 @@ def robustness(model: ServedModel, shop: DemoShop) -> dict[str, Figure]:
     """Return `robust_<perturbation>/<task>/lost`: accuracy of the changed queries before less after.
 
     Tasks: intent, category (of queries about one) and slots (F1 by key, value and negation; an unknown
-    value is its own text, and changes with it).
+    value is its own text, and changes with it). `robust_typos/spelling/mended` is the share of the mistyped
+    queries that the model reads as they were meant.
     """
     queries = [query for query in shop.queries if query.split == "test"]
     plain = dict(zip([query.id for query in queries], examples(shop, "test"), strict=True))
@@ -55,7 +58,14 @@ def robustness(model: ServedModel, shop: DemoShop) -> dict[str, Figure]:
         kept = _accuracies([before[query.id] for query in changed], changed)
         found = _accuracies(model.understand([texts[query.id] for query in changed]), changed)
         figures |= {f"robust_{name}/{task}/lost": _lost(kept[task], found[task]) for task in kept}
+        if name == TYPOS:
+            figures[f"robust_{name}/spelling/mended"] = _mended(model, texts, changed)
     return figures
+
+
+def _mended(model: ServedModel, typed: Mapping[str, str], queries: Sequence[Query]) -> Figure:
+    meant = model.meant([typed[query.id] for query in queries])
+    return share([fold(each) == fold(query.text) for each, query in zip(meant, queries, strict=True)])
 
 
 def _accuracies(understood: Sequence[Understanding], queries: Sequence[Query]) -> dict[str, Figure]:

@@ -40,11 +40,16 @@ class ServedModel:
 
     def understand(self, texts: Sequence[str]) -> list[Understanding]:
         """Return what the service says of each text."""
-        results = self.model.run_sync([fold(text) for text in texts])
+        meant = [self._decoder.spelled(text) for text in texts]
+        results = self.model.run_sync([fold(each.text) for each in meant])
         return [
-            self._decoder.understand(text, each.outputs, each.offsets)
-            for text, each in zip(texts, results, strict=True)
+            spelled.placed(self._decoder.understand(spelled.text, each.outputs, each.offsets))
+            for spelled, each in zip(meant, results, strict=True)
         ]
+
+    def meant(self, texts: Sequence[str]) -> list[str]:
+        """Return each query as the model reads it, its misspelt words corrected."""
+        return [self._decoder.spelled(text).text for text in texts]
 
     def sentiments(self, texts: Sequence[str]) -> list[dict[str, float]]:
         """Return the probability of each sentiment of each review."""
@@ -53,7 +58,8 @@ class ServedModel:
 
 
 def demo_shop(model: ServedModel, shop: DemoShop) -> dict[str, Figure]:
-    """Return the figures of the shop's test queries and reviews."""
+    """Return the figures of the shop's test queries and reviews; `spelling/changed` is the share of queries,
+    all of them right, that are taken for misspelt."""
     queries = [query for query in shop.queries if query.split == "test"]
     reviews = [review for review in shop.reviews if review.split == "test"]
     understood = model.understand([query.text for query in queries])
@@ -69,6 +75,7 @@ def demo_shop(model: ServedModel, shop: DemoShop) -> dict[str, Figure]:
         ),
     }
     figures["aspects/f1"] = _aspects(model, reviews)
+    figures["spelling/changed"] = _changed(model, [query.text for query in queries])
     return {f"demo_shop/{name}": figure for name, figure in figures.items()}
 
 
@@ -88,15 +95,16 @@ def fewer(shop: DemoShop, most: int) -> DemoShop:
 def intents_of_real_texts(model: ServedModel, sources: Sequence[RealTexts]) -> dict[str, Figure]:
     """Return how real texts of each source are read, and over the sources of a language together.
 
-    `<source>/intent/accuracy`; `real_<language>/intent/*`, where browsing and buying count as one: search
-    queries do not tell them apart; `real_<language>/out_of_scope/auroc` of texts out of scope against the
-    others.
+    `<source>/intent/accuracy` and `<source>/spelling/changed`, the share taken for misspelt;
+    `real_<language>/intent/*`, where browsing and buying count as one: search queries do not tell them apart;
+    `real_<language>/out_of_scope/auroc` of texts out of scope against the others.
     """
     said = {each.name: [_merged(u) for u in model.understand(each.texts)] for each in sources}
     figures = {
         f"{each.name}/intent/accuracy": share([likeliest(told) == each.intent for told in said[each.name]])
         for each in sources
     }
+    figures |= {f"{each.name}/spelling/changed": _changed(model, each.texts) for each in sources}
     for language in sorted({each.language for each in sources}):
         own = [each for each in sources if each.language == language]
         told = [one for each in own for one in said[each.name]]
@@ -130,6 +138,10 @@ def intents(understanding: Understanding) -> dict[str, float]:
 def categories(understanding: Understanding) -> dict[str, float]:
     """The probability of the likeliest categories."""
     return {each.label: each.probability for each in understanding.categories}
+
+
+def _changed(model: ServedModel, texts: Sequence[str]) -> Figure:
+    return share([text != meant for text, meant in zip(texts, model.meant(texts), strict=True)])
 
 
 def _drawn(texts: tuple[_Text, ...], most: int) -> tuple[_Text, ...]:

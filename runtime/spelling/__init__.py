@@ -1,0 +1,1 @@
+"""Words and characters as people misspell them."""
