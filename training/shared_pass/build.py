@@ -41,8 +41,8 @@ from training.shared_pass.joining import Joined, join
 from training.shared_pass.published import COMPOSED_OF, BothAlone, fp32, tokenizer_of, trained_intent
 from training.shared_pass.switch import only_if
 
-PARITY_QUERIES, PARITY_REVIEWS, CALIBRATION_QUERIES = 300, 60, 64
-CORPUS_PRODUCTS, CORPUS_TOKENS, CORPUS_BATCH = 300, 48, 32
+PARITY_QUERIES, PARITY_REVIEWS, CALIBRATION_QUERIES = 200, 40, 64
+CORPUS_PRODUCTS, CORPUS_TOKENS, CORPUS_BATCH = 200, 48, 32
 _COMPOSITION = "composition"  # in the recipe: the fingerprint of all that decides the composed graphs
 _HERE = Path(__file__).parent
 
