@@ -18,9 +18,9 @@ _GRAPH, _NO_GRAPH = "gpu_graph_id", "-1"
 class BoundSession:
     """A session whose inputs and outputs stay on `device`, as "cpu" or "cuda"; safe from any thread.
 
-    Buffers belong to a shape, so that neither is allocated again; a run copies its inputs in and its outputs
-    out. With `graphs` every shape is captured under a number of its own: a captured graph replays the
-    addresses and shapes it saw.
+    Buffers belong to a shape, and to what a switch (an input of no dimension) says, so that neither is allocated
+    again; a run copies its inputs in and its outputs out. With `graphs` every shape is captured under a
+    number of its own: a captured graph replays the addresses and shapes it saw.
     """
 
     def __init__(
@@ -28,13 +28,15 @@ class BoundSession:
     ) -> None:
         self._session, self._outputs = session, list(outputs)
         self._device, self._gpu, self._graphs = device, gpu, graphs
-        self._bound: dict[tuple[tuple[int, ...], ...], _Bound] = {}
+        self._bound: dict[tuple[tuple[int, ...] | bool, ...], _Bound] = {}
         self._lock = threading.Lock()
 
     def run(self, feeds: Mapping[str, np.ndarray[Any, Any]]) -> Arrays:
         """Return arrays by output name."""
-        contiguous = {name: np.ascontiguousarray(values) for name, values in feeds.items()}
-        shape = tuple(values.shape for values in contiguous.values())
+        contiguous = {
+            name: np.ascontiguousarray(values).reshape(values.shape) for name, values in feeds.items()
+        }
+        shape = tuple(values.shape or bool(values) for values in contiguous.values())
         with self._lock:
             bound = self._bound.get(shape)
             if bound is not None:

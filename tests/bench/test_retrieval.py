@@ -59,7 +59,7 @@ def test_recall_is_the_share_of_the_best_that_were_found() -> None:
 def test_unknown_set_is_refused_with_those_there_are(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["--sets", "demo1"])
-    assert "demo10k, demo100k, synthetic1m" in capsys.readouterr().err
+    assert "demo10k, demo30k, demo100k, demo1m, synthetic1m" in capsys.readouterr().err
 
 
 def test_absent_models_are_told_with_the_remedy(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

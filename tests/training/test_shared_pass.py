@@ -178,8 +178,9 @@ async def test_composed_version_serves_both_and_is_not_made_twice(shop: DemoShop
         assert set(unwanted.outputs) == set(OUTPUTS)
     await one.close()
     assert compose(store, shop).joined is None
-    store.activate(INTENT, trained.version)  # as a new training would leave it
-    assert compose(store, shop).joined is not None
+    store.activate(INTENT, trained.version)  # as a training that found nothing new would leave it
+    assert compose(store, shop).joined is None
+    assert store.current(INTENT) == manifest.version
 
 
 def test_what_cannot_be_one_pass_is_told(

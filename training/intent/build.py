@@ -30,7 +30,7 @@ from training.intent.network import OUTPUTS, IntentNetwork
 from training.intent.public import PublicSet
 from training.intent.reading import by_graph, by_network, feeds, sentiments, understand
 from training.intent.recipe import Recipe
-from training.intent.reviews import aspect_words, balanced, review_examples
+from training.intent.reviews import aspect_words, balanced, clause_examples, review_examples
 from training.intent.spelling import known_forms, vocabulary_of
 from training.intent.tagging import tag_names
 from training.loop import Outcome
@@ -121,7 +121,8 @@ def _training_examples(order: Order) -> list[Example]:
     own = weakly_labelled(order.shop)
     drawn = [_drawn(each.examples, len(own) // 2, order.seed) for each in order.public]
     reviews = balanced(review_examples(order.shop, "train"), REVIEWS_OF_A_KIND, order.seed)
-    return [*own, *reviews, *(example for sample in drawn for example in sample)]
+    clauses = clause_examples(order.shop, "train")
+    return [*own, *reviews, *clauses, *(example for sample in drawn for example in sample)]
 
 
 def _calibrating(order: Order) -> list[Example]:

@@ -5,6 +5,7 @@ from random import Random
 
 import yaml
 
+from services.intent.aspects import Aspects
 from training.demo_shop import DemoShop
 from training.demo_shop.schema import Split
 from training.intent.example import Example, plain
@@ -13,6 +14,23 @@ from training.intent.example import Example, plain
 def review_examples(shop: DemoShop, split: Split) -> list[Example]:
     """Return the reviews of a split; what they say of a product is of no category by itself."""
     return [plain(each.text, "review", each.sentiment) for each in shop.reviews if each.split == split]
+
+
+def clause_examples(shop: DemoShop, split: Split) -> list[Example]:
+    """Return the clauses of a split's reviews that name one aspect, each once, with what is felt of it.
+
+    Served reviews are read clause by clause too, and a clause is shorter than any whole review.
+    """
+    aspects = Aspects(aspect_words())
+    felt: dict[str, str] = {}
+    for review in shop.reviews:
+        if review.split != split:
+            continue
+        told = {each.aspect: each.sentiment for each in review.aspects}
+        for clause in aspects.clauses(review.text):
+            if len(clause.aspects) == 1 and clause.aspects[0] in told:
+                felt[clause.text] = told[clause.aspects[0]]
+    return [plain(text, "review", sentiment) for text, sentiment in felt.items()]
 
 
 def balanced(reviews: list[Example], each: int, seed: int) -> list[Example]:

@@ -95,10 +95,12 @@ def compose(store: ModelStore, shop: DemoShop) -> Composed:
     NothingShared, PublishRefused, and StartupError where a version is missing or reads queries otherwise.
     """
     pair = _Pair(trained_intent(store), store.open(RETRIEVER), shop)
-    current = store.open(INTENT)
-    if current.manifest.recipe.get(_COMPOSITION) == pair.composition:
-        verify(current)
-        return Composed(current.manifest, None)
+    for version in reversed(store.versions(INTENT)):
+        stored = store.open(INTENT, version)
+        if stored.manifest.recipe.get(_COMPOSITION) == pair.composition:
+            verify(stored)
+            store.activate(INTENT, version)
+            return Composed(stored.manifest, None)
     _require_one_reading(pair)
     joined = _joined(pair)
     with tempfile.TemporaryDirectory(dir=store.root, prefix=".composing-") as scratch:

@@ -21,7 +21,7 @@ _ALIGNMENT = 64
 _LENGTH_BYTES = 8
 _AT_ONCE = 1 << 20
 _LEAST_MAPPED = 1 << 14  # bytes; smaller arrays are pickled
-_OURS = "services.retrieval."
+_OURS = ("services.retrieval.", "runtime.spelling.")
 _KNOWN = {
     ("numpy", "dtype"),
     ("numpy", "ndarray"),
