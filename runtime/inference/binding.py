@@ -18,9 +18,9 @@ _GRAPH, _NO_GRAPH = "gpu_graph_id", "-1"
 class BoundSession:
     """A session whose inputs and outputs stay on `device`, as "cpu" or "cuda"; safe from any thread.
 
-    Buffers belong to a shape, and to what a switch (an input of no dimension) says, so that neither is allocated
-    again; a run copies its inputs in and its outputs out. With `graphs` every shape is captured under a
-    number of its own: a captured graph replays the addresses and shapes it saw.
+    Buffers belong to a shape, and to what a switch (an input of no dimension) says, so that neither is
+    allocated again; a run copies its inputs in and its outputs out. With `graphs` every shape is captured
+    under a number of its own: a captured graph replays the addresses and shapes it saw.
     """
 
     def __init__(
