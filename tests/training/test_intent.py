@@ -23,13 +23,14 @@ from training.intent.dataset import canonical_values, examples
 from training.intent.example import NOUN, Example, Piece, Span, cut, plain
 from training.intent.figures import figures
 from training.intent.fit import Validation, evaluate, fit
-from training.intent.losses import NO_CATEGORY, NO_SENTIMENT, Weights, multi_task_loss
+from training.intent.losses import NO_CATEGORY, NO_INTENT, NO_SENTIMENT, Weights, multi_task_loss
 from training.intent.losses import Labels as BatchLabels
 from training.intent.network import OUTPUTS, IntentNetwork, Logits
 from training.intent.open_world import invented
 from training.intent.public import public_sets
 from training.intent.reading import by_graph, by_network, feeds, understand
 from training.intent.recipe import Recipe
+from training.intent.reviews import clause_examples
 from training.intent.tagging import IGNORED, tag, tag_names
 from training.intent.vocabulary import vocabulary
 from training.loop import Outcome
@@ -252,6 +253,28 @@ def test_a_query_of_no_category_teaches_that_none_is_likely() -> None:
 
     assert loss([0.0, 0.0]) < loss([2.0, -2.0])
     assert loss([0.0, 0.0]) == pytest.approx(loss([3.0, 3.0]))
+
+
+def test_a_text_whose_intent_nobody_told_teaches_none() -> None:
+    def loss(intent: Sequence[float], label: int) -> float:
+        one = torch.tensor([label])
+        labels = BatchLabels(one, torch.tensor([0]), torch.tensor([[0]]), torch.tensor([1]))
+        logits = Logits(
+            torch.tensor([list(intent)]), torch.zeros(1, 2), torch.zeros(1, 1, 3), torch.zeros(1, 3)
+        )
+        return multi_task_loss(logits, labels, Weights()).item()
+
+    assert loss([3.0, 0.0], NO_INTENT) == loss([0.0, 3.0], NO_INTENT) < loss([0.0, 3.0], 0)
+
+
+def test_clauses_of_reviews_say_what_is_felt_and_nothing_else(demo_shop_root: Path) -> None:
+    shop = load(demo_shop_root)
+    clauses = clause_examples(shop, "train")
+    assert {each.sentiment for each in clauses} == {"positive", "neutral", "negative"}
+    assert all((each.intent, each.category) == ("", "") for each in clauses)
+    texts = [each.text for each in clauses]
+    assert len(set(texts)) == len(texts)
+    assert all(any(text in review.text for review in shop.reviews) for text in texts)
 
 
 def test_figures_count_what_is_right() -> None:

@@ -12,7 +12,7 @@ from services.intent.folding import fold
 from services.intent.labels import Labels
 from training.intent.augmentation import varied
 from training.intent.example import Example
-from training.intent.losses import NO_CATEGORY, NO_SENTIMENT
+from training.intent.losses import NO_CATEGORY, NO_INTENT, NO_SENTIMENT
 from training.intent.losses import Labels as BatchLabels
 from training.intent.open_world import invented
 from training.intent.recipe import Recipe
@@ -36,7 +36,7 @@ class Batcher:
 
     def __init__(self, tokenizer: Tokenizer, labels: Labels) -> None:
         self._tokenizer = tokenizer
-        self._intents = _numbers(labels.intent)
+        self._intents = _numbers(labels.intent) | {"": NO_INTENT}
         self._categories = _numbers(labels.category) | {"": NO_CATEGORY}
         self._sentiments = _numbers(labels.sentiment) | {"": NO_SENTIMENT}
         self._tags = _numbers(labels.slots)

@@ -31,7 +31,8 @@ class Span:
 class Example:
     """A query or a review with its labels.
 
-    `category` is empty where the text is about none that the shop knows, `sentiment` where nobody told it.
+    `category` is empty where the text is about none that the shop knows, `intent` and `sentiment` where
+    nobody told them.
     """
 
     pieces: tuple[Piece, ...]

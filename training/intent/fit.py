@@ -17,7 +17,7 @@ from training.intent.batches import Batcher
 from training.intent.entered import EnteredBatch, EnteredBatches
 from training.intent.example import Example
 from training.intent.figures import figures, sentiment_figures
-from training.intent.losses import multi_task_loss
+from training.intent.losses import NO_INTENT, multi_task_loss
 from training.intent.network import IntentNetwork
 from training.intent.reading import by_network, sentiments, understand
 from training.intent.recipe import Recipe
@@ -127,7 +127,7 @@ def _acquaint(
     outside = labels.intent.index(OUT_OF_SCOPE) if OUT_OF_SCOPE in labels.intent else -1
     features, groups = [], []
     for batch in batches:
-        inside = batch.labels.intent != outside
+        inside = (batch.labels.intent != outside) & (batch.labels.intent != NO_INTENT)
         features.append(network.features(leave(batch), batch.attention_mask)[inside])
         groups.append((batch.labels.intent * len(labels.category) + batch.labels.category)[inside])
     network.familiarity.fit(torch.cat(features), torch.cat(groups))

@@ -9,14 +9,15 @@ from torch.nn import functional
 from training.intent.network import Logits
 from training.intent.tagging import IGNORED
 
+NO_INTENT = -1
 NO_CATEGORY = -1
 NO_SENTIMENT = -1
 
 
 @dataclass(frozen=True)
 class Labels:
-    """int64 labels: `intent` [b], `category` [b] (NO_CATEGORY for none), `slots` [b, tokens] (or IGNORED),
-    `sentiment` [b] (NO_SENTIMENT where nobody told it)."""
+    """int64 labels: `intent` [b] (NO_INTENT where nobody told it), `category` [b] (NO_CATEGORY for none),
+    `slots` [b, tokens] (or IGNORED), `sentiment` [b] (NO_SENTIMENT where nobody told it)."""
 
     intent: Tensor
     category: Tensor
@@ -42,11 +43,18 @@ def multi_task_loss(logits: Logits, labels: Labels, weights: Weights) -> Tensor:
     A query of no known category teaches the category head to prefer none (outlier exposure, Hendrycks et
     al. 2019, arXiv 1812.04606): its target is the uniform distribution.
     """
-    intent = functional.cross_entropy(logits.intent, labels.intent, label_smoothing=weights.smoothing)
+    intent = _intent(logits.intent, labels.intent, weights)
     slots = functional.cross_entropy(logits.slots.flatten(0, 1), labels.slots.flatten(), ignore_index=IGNORED)
     category = _category(logits.category, labels.category, weights)
     sentiment = _sentiment(logits.sentiment, labels.sentiment, weights)
     return weights.intent * intent + weights.slots * slots + category + sentiment
+
+
+def _intent(logits: Tensor, labels: Tensor, weights: Weights) -> Tensor:
+    total = functional.cross_entropy(
+        logits, labels, label_smoothing=weights.smoothing, ignore_index=NO_INTENT, reduction="sum"
+    )
+    return total / (labels != NO_INTENT).sum().clamp(min=1)
 
 
 def _category(logits: Tensor, labels: Tensor, weights: Weights) -> Tensor:

@@ -19,7 +19,8 @@ def review_examples(shop: DemoShop, split: Split) -> list[Example]:
 def clause_examples(shop: DemoShop, split: Split) -> list[Example]:
     """Return the clauses of a split's reviews that name one aspect, each once, with what is felt of it.
 
-    Served reviews are read clause by clause too, and a clause is shorter than any whole review.
+    Served reviews are read clause by clause too, and a clause is shorter than any whole review. What a clause
+    intends by itself is not told.
     """
     aspects = Aspects(aspect_words())
     felt: dict[str, str] = {}
@@ -30,7 +31,7 @@ def clause_examples(shop: DemoShop, split: Split) -> list[Example]:
         for clause in aspects.clauses(review.text):
             if len(clause.aspects) == 1 and clause.aspects[0] in told:
                 felt[clause.text] = told[clause.aspects[0]]
-    return [plain(text, "review", sentiment) for text, sentiment in felt.items()]
+    return [plain(text, "", sentiment) for text, sentiment in felt.items()]
 
 
 def balanced(reviews: list[Example], each: int, seed: int) -> list[Example]:
