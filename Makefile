@@ -87,8 +87,8 @@ models: ## train, export and publish the four models (METHOD=full|lora RECIPE=de
 # The encoders know nothing of each other: trained at once, each on its share of the cores, and the sequence model
 # on the one that is free first.
 	@OMP_NUM_THREADS=$${OMP_NUM_THREADS:-$$(( ($$(nproc) + 1) / 2 ))} \
-	  $(MAKE) --no-print-directory -j2 $(ENCODERS) $(SEQUENCE) $(COMPOSED)
-	@$(MAKE) --no-print-directory $(RANKER)
+	  $(MAKE) --no-print-directory -j2 $(ENCODERS) $(SEQUENCE)
+	@$(MAKE) --no-print-directory -j2 $(RANKER) $(COMPOSED)
 
 $(MODELS)/.trained-retriever: $(SHOP)/products.jsonl $(FINE_TUNING) $(wildcard training/retriever/*.py) services/retrieval/text.py
 	$(PY) -m training.retriever --shop $(SHOP) --models $(MODELS) --method $(METHOD) --recipe $(RECIPE)
@@ -103,7 +103,7 @@ $(COMPOSED): $(ENCODERS) $(FINE_TUNING) $(wildcard training/shared_pass/*.py)
 	$(PY) -m training.shared_pass --shop $(SHOP) --models $(MODELS) --if-possible
 	touch $@
 
-$(MODELS)/.trained-ranker: $(ENCODERS) $(COMPOSED) $(FINE_TUNING) $(wildcard training/ranker/*.py services/ranking/*.py services/retrieval/*.py)
+$(MODELS)/.trained-ranker: $(ENCODERS) $(FINE_TUNING) $(wildcard training/ranker/*.py services/ranking/*.py services/retrieval/*.py)
 	$(PY) -m training.ranker --shop $(SHOP) --models $(MODELS)
 	touch $@
 

@@ -26,7 +26,7 @@ from training.ranker.lambdamart import Scale, fit_lambdamart
 from training.ranker.publication import Publication
 from training.ranker.recipe import Recipe
 from training.ranker.splits import read_rows
-from training.ranker.upstream import upstream_versions
+from training.ranker.upstream import upstream_trainings
 from training.recipe import fingerprint
 
 
@@ -46,7 +46,7 @@ def _train(options: argparse.Namespace) -> None:
     store = ModelStore(options.models)
     settings = InferenceSettings(models=options.models, threads=2)
     recipe = Recipe(options.seed, options.epochs, options.requests)
-    ingredients = recipe.ingredients(options.shop, upstream_versions(store))
+    ingredients = recipe.ingredients(options.shop, upstream_trainings(store))
     mark = fingerprint(ingredients)
     if not options.force and (current := up_to_date(store, MODEL, mark)):
         print(f"ranker {current.manifest.version} is up to date")

@@ -26,7 +26,7 @@ class Recipe:
     days: int = LOG_DAYS - 10
 
     def ingredients(self, shop: Path, upstream: Mapping[str, str]) -> dict[str, object]:
-        """Return all that decides the weights; `upstream` are the versions of the models before ranking."""
+        """Return all that decides the weights; `upstream` tells what trained the models before ranking."""
         sources = [file for folder in _SOURCES for file in sorted((_REPOSITORY / folder).glob("*.py"))]
         return {
             **asdict(self),

@@ -11,6 +11,7 @@ from runtime.inference.encoder import TextModel
 from runtime.inference.session import InferenceSettings
 from runtime.inference.store import ModelStore
 from services.intent.decoding import Decoder
+from services.intent.folding import fold
 from services.intent.labels import read_labels
 from services.intent.model import MODEL as INTENT
 from services.intent.model import IntentModel
@@ -46,9 +47,14 @@ def ask_upstream(shop: DemoShop, queries: Sequence[Query], settings: InferenceSe
     )
 
 
-def upstream_versions(store: ModelStore) -> dict[str, str]:
-    """Return the current versions by model name; raises StartupError when one was not published before."""
-    return {name: store.open(name).manifest.version for name in (RETRIEVER, INTENT)}
+def upstream_trainings(store: ModelStore) -> dict[str, str]:
+    """Return what the current versions were trained by, a fingerprint by model name.
+
+    A version of intent that was only composed with the retriever tells no other. Raises StartupError when a
+    model was not published before.
+    """
+    manifests = [store.open(name).manifest for name in (RETRIEVER, INTENT)]
+    return {each.name: each.fingerprint or each.version for each in manifests}
 
 
 def _index(shop: DemoShop, retriever: TextModel) -> CatalogIndex:
@@ -70,8 +76,9 @@ def _embed(retriever: TextModel, texts: Sequence[str], prefix: str) -> NDArray[n
 
 def _understandings(queries: Sequence[Query], intent: TextModel) -> dict[str, Understanding]:
     decoder = Decoder(read_labels(intent.stored))
-    results = intent.run_sync([query.text for query in queries])
+    meant = [decoder.spelled(query.text) for query in queries]
+    results = intent.run_sync([fold(each.text) for each in meant])
     return {
-        query.id: decoder.understand(query.text, result.outputs, result.offsets)
-        for query, result in zip(queries, results, strict=True)
+        query.id: spelled.placed(decoder.understand(spelled.text, result.outputs, result.offsets))
+        for query, spelled, result in zip(queries, meant, results, strict=True)
     }
