@@ -36,6 +36,8 @@ RATE ?=
 PRODUCTS ?=
 P99_MS ?=
 SERVED ?=
+# separate: intent and retrieval each have a pass; shared: one, by a version of intent that is composed for it.
+ENCODER_PASS ?= $(or $(AISLE_ENCODER_PASS),separate)
 STEPS ?=
 # Where the benchmark's queries come from: the catalogue's own, unless told otherwise.
 QUERIES ?= $(if $(filter demo,$(CATALOG)),$(SHOP),$(if $(wildcard $(CATALOG)/qrels.tsv),$(CATALOG)))
@@ -88,7 +90,7 @@ models: ## train, export and publish the four models (METHOD=full|lora RECIPE=de
 # on the one that is free first.
 	@OMP_NUM_THREADS=$${OMP_NUM_THREADS:-$$(( ($$(nproc) + 1) / 2 ))} \
 	  $(MAKE) --no-print-directory -j2 $(ENCODERS) $(SEQUENCE)
-	@$(MAKE) --no-print-directory -j2 $(RANKER) $(COMPOSED)
+	@$(MAKE) --no-print-directory -j2 $(RANKER) $(if $(filter shared,$(ENCODER_PASS)),$(COMPOSED))
 
 $(MODELS)/.trained-retriever: $(SHOP)/products.jsonl $(FINE_TUNING) $(wildcard training/retriever/*.py) services/retrieval/text.py
 	$(PY) -m training.retriever --shop $(SHOP) --models $(MODELS) --method $(METHOD) --recipe $(RECIPE)
@@ -118,6 +120,8 @@ $(CROSS_ENCODER): $(MODELS)/.trained-retriever $(wildcard training/cross_encoder
 	$(PY) -m training.cross_encoder --shop $(SHOP) --models $(MODELS) --recipe $(CROSS_ENCODER_RECIPE)
 	touch $@
 
+demo serve bench bench-search bench-scale: export AISLE_ENCODER_PASS := $(ENCODER_PASS)
+
 ifneq ($(RERANK),)
 demo serve bench bench-search eval: cross-encoder
 demo serve bench bench-search: export AISLE_RERANK := $(RERANK)
@@ -145,7 +149,7 @@ demo: models ## search, recommend and give feedback through a gateway on loopbac
 serve: models ## start the three services and the gateway in the foreground (CATALOG=path REVIEWS=path to load)
 	$(PY) -m deploy.local serve --state $(STATE) --models $(MODELS) --catalog $(CATALOG_PATH) $(if $(REVIEWS),--reviews $(REVIEWS))
 
-test: models ## run every test
+test: models $(COMPOSED) ## run every test
 	PYTHON=$(PY) deploy/k8s/kubectl.sh $(VENV)/bin
 	$(PY) -m pytest
 
