@@ -82,11 +82,12 @@ def has_gpu() -> bool:
 
 def _profile(manifest: Manifest, max_batch: int) -> dict[str, str]:
     """Return the shapes that TensorRT makes engines for, of a model that reads text; none of others."""
-    if not manifest.max_tokens or not manifest.inputs:
+    texts = [each.name for each in manifest.inputs if len(each.shape) == 2]  # a switch has no dimension
+    if not manifest.max_tokens or not texts:
         return {}
 
     def shapes(batch: int, tokens: int) -> str:
-        return ",".join(f"{each.name}:{batch}x{tokens}" for each in manifest.inputs)
+        return ",".join(f"{name}:{batch}x{tokens}" for name in texts)
 
     usual = min(_USUAL_TOKENS, manifest.max_tokens)
     return {

@@ -257,6 +257,7 @@ def test_providers_are_set_up_as_asked(store: ModelStore) -> None:
     inputs = [
         Tensor(name=name, dtype="int64", shape=[None, None]) for name in ("input_ids", "attention_mask")
     ]
+    inputs.append(Tensor(name=EMBED, dtype="bool", shape=[]))  # a switch has no length to profile
     manifest = store.open("tiny").manifest.model_copy(update={"inputs": inputs, "max_tokens": 64})
     asked: dict[str, Any] = {"gpu": 1, "max_batch": 8, "graphs": True, "cache": Path("engines")}
     assert setup("cpu", manifest, **asked) == [("CPUExecutionProvider", {})]
