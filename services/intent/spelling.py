@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from functools import cache
 
 from aisle.intent.v1.intent_pb2 import Understanding
+from runtime.folding import fold
 from runtime.spelling.characters import HAN_RUN, Neighbours
 from runtime.spelling.chinese import ChineseMistakes
 from runtime.spelling.ordinary import frequent_words, ordinary_words
 from services.intent.deletions import Deletions
-from services.intent.folding import fold
 from services.intent.labels import Vocabulary
 from services.intent.model_numbers import find_model_numbers
 from services.intent.slips import alike_until, slip_cost
@@ -55,6 +55,7 @@ class Speller:
         self._latin_words = Deletions(
             each for each in self._words if each.isascii() and len(each) >= _SHORTEST
         )
+        self._at_large = _at_large()
         self._longest = max((len(each) for each in self._words if not each.isascii()), default=0)
         # Nothing is said to stand between two characters, so only what sounds or looks alike is exchanged.
         self._chinese = ChineseMistakes(_CharacterCounts(vocabulary), Neighbours(), _length(vocabulary))
@@ -82,7 +83,7 @@ class Speller:
         scores = {near: _score(self._words[near], word, near) for near in self._latin_words.near(word)}
         if len(word) >= _SHORTEST and max(scores.values(), default=-math.inf) < _LEAST_SCORE:
             counts = frequent_words()
-            scores = {near: _score(counts[near] / _AS_RARE, word, near) for near in _at_large().near(word)}
+            scores = {near: _score(counts[near] / _AS_RARE, word, near) for near in self._at_large.near(word)}
         return _best(scores, _LEAST_SCORE)
 
     def _han(self, folded: str) -> Iterator[tuple[int, str, str]]:
