@@ -1,6 +1,7 @@
 """What a benchmark leaves behind: a table and a JSON file."""
 
 import json
+from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,11 @@ from bench.watch import STAGES, Watched
 _WIDTH = 150
 # The 99.9th percentile of fewer requests is their maximum.
 _ENOUGH_FOR_P999 = 1000
+
+
+def settings(options: Namespace) -> dict[str, Any]:
+    """Return the options of a command as JSON values."""
+    return {name: str(value) if isinstance(value, Path) else value for name, value in vars(options).items()}
 
 
 def show(rows: Sequence[Summary]) -> None:

@@ -130,7 +130,7 @@ def close(
     contents = {
         "figures": report.figures(rows) | report.watched_figures(watched) | found.figures,
         **facts,
-        "settings": {name: _plain(value) for name, value in vars(options).items()},
+        "settings": report.settings(options),
         "findings": found.sentences,
         "histograms": {name: text for m in found.measured for name, text in m.histograms.items()},
     }
@@ -143,10 +143,6 @@ def close(
         written[2].write_text(page.render(rows, watched, contents), encoding="utf-8")
     print(f"written to {', '.join(map(str, written))}")
     return 130 if stop() else 0
-
-
-def _plain(value: Any) -> Any:
-    return str(value) if isinstance(value, Path) else value
 
 
 def _caption(facts: Mapping[str, Any]) -> str:

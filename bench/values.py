@@ -57,9 +57,14 @@ def within(text: str, most: float) -> float:
 
 def share(text: str) -> float:
     """Read a share, 0 to 1."""
+    return between(text, 0, 1)
+
+
+def between(text: str, least: float, most: float) -> float:
+    """Read a number between bounds."""
     value = float(text)
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"must be 0 to 1, got {text}")
+    if not least <= value <= most:
+        raise argparse.ArgumentTypeError(f"must be {least:g} to {most:g}, got {text}")
     return value
 
 

@@ -3,7 +3,6 @@
 import sys
 from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from bench import machine, queries, report
@@ -37,11 +36,8 @@ def run(options: Namespace) -> int:
 def _write(
     options: Namespace, rows: Sequence[Row], where: Mapping[str, Any], refused: Mapping[str, str]
 ) -> None:
-    settings = {
-        name: str(value) if isinstance(value, Path) else value for name, value in vars(options).items()
-    }
     figures = {name: value for row in rows for name, value in row.figures().items()}
-    facts = {"commit": machine.commit(), "machine": where, "settings": settings}
+    facts = {"commit": machine.commit(), "machine": where, "settings": report.settings(options)}
     report.write(options.out, {"figures": figures, **facts, "refused": refused})
     print(f"\nwritten to {options.out}")
 

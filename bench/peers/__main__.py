@@ -14,12 +14,13 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import machine
+from bench import machine, values
 from bench.peers import report
 from bench.peers.environments import PeerError
 from bench.peers.runs import Contest, run
 from bench.peers.systems import SYSTEMS, interpreter
 from bench.queries import QueryFileError, read
+from bench.report import settings as told
 from bench.report import write
 
 
@@ -50,8 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     console = Console(width=170)
     console.print(report.table(found))
     console.print(report.ratio_table(found))
-    settings = {key: str(value) if isinstance(value, Path) else value for key, value in vars(options).items()}
-    settings |= {"packages": {system.name: list(system.packages) for system in chosen}}
+    settings = told(options) | {"packages": {system.name: list(system.packages) for system in chosen}}
     settings["model"] = version.name
     about = {"commit": machine.commit(), "machine": machine.machine(), "settings": settings}
     write(options.out, {"figures": found, "rounds": outcome.rounds, **about})
@@ -73,10 +73,17 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     names = [system.name for system in SYSTEMS]
-    parser.add_argument("--systems", type=_systems, default=names, help=f"of {', '.join(names)}, with commas")
+    parser.add_argument(
+        "--systems", type=values.names(names), default=names, help=f"of {', '.join(names)}, with commas"
+    )
     parser.add_argument("--models", type=Path, default=Path("models"), help="model store")
     parser.add_argument("--queries", type=Path, help="file of queries; the built-in ones if absent")
-    parser.add_argument("--rounds", type=_rounds, default=3, help="rounds of all systems, 1 to 20")
+    parser.add_argument(
+        "--rounds",
+        type=_rounds,
+        default=3,
+        help="rounds of all systems, 1 to 20",
+    )
     parser.add_argument("--seconds", type=_seconds, default=4.0, help="seconds of each load, .2 to 60")
     parser.add_argument("--seed", type=int, default=7, help="seed of the arrivals")
     parser.add_argument(
@@ -86,26 +93,12 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def _systems(text: str) -> list[str]:
-    known, names = [system.name for system in SYSTEMS], [name for name in text.split(",") if name]
-    unknown = [name for name in names if name not in known]
-    if unknown or not names:
-        raise argparse.ArgumentTypeError(f"must be of {', '.join(known)}, got {text!r}")
-    return names
-
-
 def _rounds(text: str) -> int:
-    value = int(text)
-    if not 1 <= value <= 20:
-        raise argparse.ArgumentTypeError(f"must be 1 to 20, got {text}")
-    return value
+    return values.integer(text, 1, 20)
 
 
 def _seconds(text: str) -> float:
-    value = float(text)
-    if not 0.2 <= value <= 60:
-        raise argparse.ArgumentTypeError(f"must be .2 to 60, got {text}")
-    return value
+    return values.between(text, 0.2, 60)
 
 
 if __name__ == "__main__":

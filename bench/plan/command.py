@@ -69,12 +69,14 @@ def run(options: argparse.Namespace) -> int:
     )
     origin = f"{goal.rate:g} searches/s, {goal.products:,} products, p99 under {goal.p99_ms:g} ms"
     patches = options.out.with_suffix(".yaml")
-    facts = {"commit": machine.commit(), "machine": machine.machine()}
+    facts: dict[str, Any] = {"commit": machine.commit(), "machine": machine.machine()}
     measured = {"commit": told["commit"], "machine": told["machine"]}
-    settings = {
-        name: str(value) if isinstance(value, Path) else value for name, value in vars(options).items()
+    contents = {
+        "figures": found.figures() | checks,
+        **facts,
+        "measured": measured,
+        "settings": report.settings(options),
     }
-    contents = {"figures": found.figures() | checks, **facts, "measured": measured, "settings": settings}
     report.write(options.out, contents)
     patches.write_text(manifests.text(found, f"{origin}; from {told['commit']}"), encoding="utf-8")
     print(f"written to {options.out}; patches of the Kubernetes overlay in {patches}:\n")

@@ -13,7 +13,8 @@ from pathlib import Path
 import faiss
 from rich.console import Console
 
-from bench import machine
+from bench import machine, values
+from bench.report import settings as told
 from bench.report import write
 from bench.retrieval import picture, report, runs
 from bench.retrieval.sets import SETS, Folders, make
@@ -43,8 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _save(options: argparse.Namespace, figures: dict[str, float], about: dict[str, object]) -> None:
-    settings = {key: str(value) if isinstance(value, Path) else value for key, value in vars(options).items()}
-    settings |= {
+    settings = told(options) | {
         "faiss": faiss.__version__,
         "embeddings": "demo: the shop's real ones, perturbed; synthetic: 4,000 random clusters",
         "order": "one query after the other; the encoder is excluded",
@@ -62,9 +62,17 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.add_argument(
-        "--sets", type=_sets, default=["demo10k", "demo100k"], help=f"of {', '.join(SETS)}, with commas"
+        "--sets",
+        type=values.names(list(SETS)),
+        default=["demo10k", "demo100k"],
+        help=f"of {', '.join(SETS)}, with commas",
     )
-    parser.add_argument("--queries", type=_queries, default=600, help="queries of each set")
+    parser.add_argument(
+        "--queries",
+        type=_queries,
+        default=600,
+        help="queries of each set",
+    )
     parser.add_argument("--models", type=Path, default=Path("models"), help="model store")
     parser.add_argument("--shop", type=Path, default=Path("data/demo_shop"), help="the generated demo shop")
     parser.add_argument(
@@ -74,19 +82,8 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def _sets(text: str) -> list[str]:
-    names = [name for name in text.split(",") if name]
-    unknown = [name for name in names if name not in SETS]
-    if unknown or not names:
-        raise argparse.ArgumentTypeError(f"must be of {', '.join(SETS)}, got {text!r}")
-    return names
-
-
 def _queries(text: str) -> int:
-    value = int(text)
-    if not 1 <= value <= 100_000:
-        raise argparse.ArgumentTypeError(f"must be 1 to 100,000, got {text}")
-    return value
+    return values.integer(text, 1, 100_000)
 
 
 if __name__ == "__main__":
