@@ -13,18 +13,15 @@ from aisle.catalog.v1.serving_pb2 import Stage
 from aisle.catalog.v1.words_pb2 import DidYouMean
 from aisle.gateway.v1.gateway_pb2 import SearchRequest
 from aisle.intent.v1.intent_pb2 import Constraint, ConstraintOperator
-from aisle.ranking.v1.ranking_pb2 import Surface
 from aisle.retrieval.v1.retrieval_pb2 import ForUser, RetrieveRequest
 from gateway.backends import Backends
-from gateway.flow import Flow, Wish
-from gateway.pages import read_page
-from gateway.popular import PopularList
+from gateway.flow import Flow
 from gateway.reads import search
 from gateway.settings import GatewaySettings
-from runtime.serving.errors import InvalidArgument, Violations
-from runtime.state.review_counts import ReviewCounts
+from runtime.serving.errors import InvalidArgument
 from runtime.state.sqlite import SqliteState
-from tests.gateway.scripted_services import N, ScriptedServices, scripted_services
+from tests.gateway.flows import flow_of, wish_of
+from tests.gateway.scripted_services import ScriptedServices, scripted_services
 
 OF_SHOE = QueryEmbedding(text="shoe", embedding_space="retriever/1", values=[1.0])
 CHEAP = Constraint(
@@ -50,28 +47,10 @@ def flows(served: tuple[ScriptedServices, Backends], tmp_path: Path) -> Iterator
     state = SqliteState(tmp_path / "events.db")
 
     def of(mode: str, **given: Any) -> Flow:
-        settings = GatewaySettings(**given)
-        return Flow(
-            served[1],
-            state,
-            PopularList(served[1], size=N),
-            settings.budget(),
-            reviews=ReviewCounts(),
-            candidates=200,
-            policy=settings.policy(),
-            shared_pass=mode == "shared",
-        )
+        return flow_of(GatewaySettings(encoder_pass=mode, **given), served[1], state)
 
     yield of
     state.close()
-
-
-def wish(source: RetrieveRequest | None = None, query: str = "shoe") -> Wish:
-    violations = Violations()
-    page = read_page(violations, 3, "", query)
-    violations.raise_if_any()
-    asked = source or RetrieveRequest(query=query)
-    return Wish(source=asked, surface=Surface.SURFACE_SEARCH, page=page, query=query)
 
 
 def embeddings(services: ScriptedServices) -> list[QueryEmbedding | None]:
@@ -82,7 +61,7 @@ def embeddings(services: ScriptedServices) -> list[QueryEmbedding | None]:
 async def test_a_shared_pass_searches_with_the_embedding_of_the_reading(
     services: ScriptedServices, flows: Flows
 ) -> None:
-    answer = await flows("shared").answer(wish())
+    answer = await flows("shared").answer(wish_of())
     assert embeddings(services) == [OF_SHOE]
     assert answer.understanding.language == "en"
     assert not answer.info.degraded
@@ -92,7 +71,7 @@ async def test_separate_passes_ask_both_at_once_and_for_no_embedding(
     services: ScriptedServices, flows: Flows
 ) -> None:
     services.intent_waits = True  # for the search, which must not wait for it
-    answer = await flows("separate").answer(wish())
+    answer = await flows("separate").answer(wish_of())
     assert embeddings(services) == [None]
     assert answer.understanding.language == "en"
 
@@ -101,7 +80,7 @@ async def test_a_reading_that_is_late_for_the_search_counts_all_the_same(
     services: ScriptedServices, flows: Flows
 ) -> None:
     services.intent_waits = True
-    answer = await flows("shared").answer(wish())
+    answer = await flows("shared").answer(wish_of())
     assert embeddings(services) == [None]
     assert answer.understanding.language == "en"
     assert not answer.info.degraded
@@ -111,7 +90,7 @@ async def test_without_intent_the_search_is_as_it_always_was(
     services: ScriptedServices, flows: Flows
 ) -> None:
     services.failures["Understand"] = grpc.StatusCode.UNAVAILABLE
-    answer = await flows("shared").answer(wish())
+    answer = await flows("shared").answer(wish_of())
     assert embeddings(services) == [None]
     assert [each.stage for each in answer.info.degraded] == [Stage.STAGE_INTENT]
     assert len(answer.hits) == 3
@@ -121,7 +100,7 @@ async def test_a_model_that_makes_no_embedding_costs_no_answer(
     services: ScriptedServices, flows: Flows
 ) -> None:
     services.embeds = False
-    answer = await flows("shared").answer(wish())
+    answer = await flows("shared").answer(wish_of())
     assert embeddings(services) == [None]
     assert not answer.info.degraded
 
@@ -129,13 +108,13 @@ async def test_a_model_that_makes_no_embedding_costs_no_answer(
 async def test_a_query_that_intent_refuses_is_refused(services: ScriptedServices, flows: Flows) -> None:
     services.failures["Understand"] = grpc.StatusCode.INVALID_ARGUMENT
     with pytest.raises(InvalidArgument):
-        await flows("shared").answer(wish())
+        await flows("shared").answer(wish_of())
     assert not services.retrieves
 
 
 async def test_the_narrowed_search_has_the_embedding_too(services: ScriptedServices, flows: Flows) -> None:
     services.constraints = [CHEAP]
-    await flows("shared").answer(wish())
+    await flows("shared").answer(wish_of())
     assert services.filters[0] == "" and services.filters[1] != ""
     assert embeddings(services) == [OF_SHOE, OF_SHOE]
 
@@ -144,7 +123,7 @@ async def test_what_a_query_meant_by_itself_is_never_searched_by_anothers_embedd
     services: ScriptedServices, flows: Flows
 ) -> None:
     services.standalone["in red"] = "red shoe"
-    await flows("shared").answer(wish(query="in red"))
+    await flows("shared").answer(wish_of(query="in red"))
     assert [each.query for each in services.retrieves] == ["in red", "red shoe"]
     assert {each.text for each in embeddings(services) if each} == {"in red"}
 
@@ -153,13 +132,13 @@ async def test_a_corrected_query_is_understood_anew_and_its_search_keeps_the_tex
     services: ScriptedServices, flows: Flows
 ) -> None:
     services.did_you_mean = DidYouMean(query="shoes", applied=True)
-    await flows("shared").answer(wish())
+    await flows("shared").answer(wish_of())
     assert services.understood == ["shoe", "shoes"]
     assert embeddings(services) == [OF_SHOE]
 
 
 async def test_recommendations_ask_for_no_reading(services: ScriptedServices, flows: Flows) -> None:
-    asked = replace(wish(RetrieveRequest(for_user=ForUser())), query="")
+    asked = replace(wish_of(RetrieveRequest(for_user=ForUser())), query="")
     await flows("shared").answer(asked)
     assert services.understood == []
     assert embeddings(services) == [None]

@@ -11,20 +11,15 @@ from aisle.catalog.v1.serving_pb2 import Degradation, Stage
 from aisle.catalog.v1.words_pb2 import DidYouMean
 from aisle.gateway.v1.gateway_pb2 import ConstraintFate, SearchRequest, SuggestRequest
 from aisle.intent.v1.intent_pb2 import Constraint, ConstraintOperator, LabelProbability, Understanding
-from aisle.ranking.v1.ranking_pb2 import Surface
-from aisle.retrieval.v1.retrieval_pb2 import (
-    RetrieveRequest,
-)
 from gateway.backends import Backends
-from gateway.flow import Answer, Flow, Wish
-from gateway.pages import read_page
+from gateway.flow import Flow
 from gateway.popular import PopularList
 from gateway.reads import search
 from gateway.settings import GatewaySettings
 from gateway.suggestions import suggest
-from runtime.serving.errors import InvalidArgument, NotFound, Unavailable, Violations
-from runtime.state.review_counts import ReviewCounts
+from runtime.serving.errors import InvalidArgument, NotFound, Unavailable
 from runtime.state.sqlite import SqliteState
+from tests.gateway.flows import flow_of, ids_of, told_of, wish_of
 from tests.gateway.scripted_services import N, ScriptedServices, scripted_services
 
 CODES = {
@@ -55,38 +50,13 @@ def flow(
     tmp_path: Path,
 ) -> Any:
     state = SqliteState(tmp_path / "events.db")
-    settings = GatewaySettings()
-    yield Flow(
-        services[1],
-        state,
-        popular,
-        settings.budget(),
-        reviews=ReviewCounts(),
-        candidates=200,
-        policy=settings.policy(),
-        shared_pass=request.param == "shared",
-    )
+    yield flow_of(GatewaySettings(encoder_pass=request.param), services[1], state, popular)
     state.close()
 
 
-def _wish(size: int = 3, page_token: str = "") -> Wish:
-    violations = Violations()
-    page = read_page(violations, size, page_token, "shoe")
-    violations.raise_if_any()
-    return Wish(source=RetrieveRequest(query="shoe"), surface=Surface.SURFACE_SEARCH, page=page, query="shoe")
-
-
-def _told(answer: Answer) -> dict[str, str]:
-    return {Stage.Name(each.stage): each.reason.partition(":")[0] for each in answer.info.degraded}
-
-
-def _ids(answer: Answer) -> list[str]:
-    return [hit.product.id for hit in answer.hits]
-
-
 async def test_nothing_is_missing_when_all_answer(services: Any, flow: Flow) -> None:
-    answer = await flow.answer(_wish())
-    assert _ids(answer) == ["p5", "p4", "p3"]
+    answer = await flow.answer(wish_of())
+    assert ids_of(answer) == ["p5", "p4", "p3"]
     assert not answer.info.degraded
 
 
@@ -95,16 +65,16 @@ async def test_failing_ranking_gives_the_fused_order(
     services: Any, flow: Flow, code: grpc.StatusCode
 ) -> None:
     services[0].failures["Rank"] = code
-    answer = await flow.answer(_wish())
-    assert _ids(answer) == ["p0", "p1", "p2"]
-    assert _told(answer) == {"STAGE_RANKING": CODES[code]}
+    answer = await flow.answer(wish_of())
+    assert ids_of(answer) == ["p0", "p1", "p2"]
+    assert told_of(answer) == {"STAGE_RANKING": CODES[code]}
 
 
 async def test_ranking_that_refuses_what_services_sent_is_no_fault_of_the_caller(
     services: Any, flow: Flow
 ) -> None:
     services[0].failures["Rank"] = grpc.StatusCode.INVALID_ARGUMENT
-    assert _told(await flow.answer(_wish())) == {"STAGE_RANKING": "error"}
+    assert told_of(await flow.answer(wish_of())) == {"STAGE_RANKING": "error"}
 
 
 @pytest.mark.parametrize("order", [[0, 1, 2], [0, 1, 2, 3, 4, 4], [1, 2, 3, 4, 5, 6], [-1, 0, 1, 2, 3, 4]])
@@ -112,16 +82,16 @@ async def test_order_that_does_not_fit_the_candidates_is_not_used(
     services: Any, flow: Flow, order: list[int]
 ) -> None:
     services[0].order = order
-    answer = await flow.answer(_wish())
-    assert _ids(answer) == ["p0", "p1", "p2"]
-    assert _told(answer) == {"STAGE_RANKING": "error"}
+    answer = await flow.answer(wish_of())
+    assert ids_of(answer) == ["p0", "p1", "p2"]
+    assert told_of(answer) == {"STAGE_RANKING": "error"}
 
 
 async def test_candidates_that_rules_hide_are_left_out(services: Any, flow: Flow) -> None:
     services[0].order, services[0].hidden = [4, 1], N - 2
-    answer = await flow.answer(_wish())
-    assert _ids(answer) == ["p4", "p1"]
-    assert not _told(answer)
+    answer = await flow.answer(wish_of())
+    assert ids_of(answer) == ["p4", "p1"]
+    assert not told_of(answer)
 
 
 @pytest.mark.parametrize("code", CODES)
@@ -129,16 +99,16 @@ async def test_failing_intent_gives_a_neutral_reading(
     services: Any, flow: Flow, code: grpc.StatusCode
 ) -> None:
     services[0].failures["Understand"] = code
-    answer = await flow.answer(_wish())
+    answer = await flow.answer(wish_of())
     assert answer.understanding == Understanding(language="und")
-    assert _told(answer) == {"STAGE_INTENT": CODES[code]}
+    assert told_of(answer) == {"STAGE_INTENT": CODES[code]}
 
 
 @pytest.mark.parametrize("method", ["Understand", "Retrieve"])
 async def test_query_a_service_refuses_is_the_callers_to_mend(services: Any, flow: Flow, method: str) -> None:
     services[0].failures[method] = grpc.StatusCode.INVALID_ARGUMENT
     with pytest.raises(InvalidArgument, match="as the test wishes"):
-        await flow.answer(_wish())
+        await flow.answer(wish_of())
 
 
 def _at_most(price: float) -> Constraint:
@@ -150,12 +120,12 @@ async def test_retrieval_is_asked_again_only_for_what_its_answer_does_not_keep(
     services: Any, flow: Flow
 ) -> None:
     services[0].constraints = [_at_most(250)]
-    answer = await flow.answer(_wish())
+    answer = await flow.answer(wish_of())
     assert services[0].filters == ["", "((price <= 250))"]
     assert [each.fate for each in answer.constraints] == [ConstraintFate.CONSTRAINT_FATE_APPLIED]
     services[0].constraints = [_at_most(500)]  # what all six products cost at most
     services[0].filters.clear()
-    answer = await flow.answer(_wish())
+    answer = await flow.answer(wish_of())
     assert services[0].filters == [""]
     assert [each.fate for each in answer.constraints] == [ConstraintFate.CONSTRAINT_FATE_APPLIED]
 
@@ -166,63 +136,63 @@ async def test_without_a_second_answer_the_first_one_stays_and_says_so(
 ) -> None:
     services[0].constraints = [_at_most(250)]
     services[0].failures["Retrieve with a filter"] = code
-    answer = await flow.answer(_wish())
-    assert _ids(answer) == ["p5", "p4", "p3"]
+    answer = await flow.answer(wish_of())
+    assert ids_of(answer) == ["p5", "p4", "p3"]
     assert [each.fate for each in answer.constraints] == [ConstraintFate.CONSTRAINT_FATE_NO_TIME]
-    assert _told(answer) == {"STAGE_BUDGET": CODES.get(code, "error")}
+    assert told_of(answer) == {"STAGE_BUDGET": CODES.get(code, "error")}
 
 
-async def test_product_that_does_not_exist_is_told(services: Any, flow: Flow) -> None:
+async def test_product_that_does_not_exist_istold(services: Any, flow: Flow) -> None:
     services[0].failures["Retrieve"] = grpc.StatusCode.NOT_FOUND
     with pytest.raises(NotFound):
-        await flow.answer(_wish())
+        await flow.answer(wish_of())
 
 
 async def test_what_retrieval_left_out_is_passed_on(services: Any, flow: Flow) -> None:
     services[0].degraded = [Degradation(stage=Stage.STAGE_DENSE, reason="late: the encoder")]
-    assert _told(await flow.answer(_wish())) == {"STAGE_DENSE": "late"}
+    assert told_of(await flow.answer(wish_of())) == {"STAGE_DENSE": "late"}
 
 
 async def test_products_deleted_meanwhile_give_their_places_to_the_next(services: Any, flow: Flow) -> None:
     services[0].deleted = {"p5", "p3"}
-    answer = await flow.answer(_wish())
-    assert _ids(answer) == ["p4", "p2", "p1"]
+    answer = await flow.answer(wish_of())
+    assert ids_of(answer) == ["p4", "p2", "p1"]
     assert answer.next_page_token
 
 
 async def test_later_page_goes_on_where_the_first_ended_whatever_was_deleted(
     services: Any, flow: Flow
 ) -> None:
-    first = await flow.answer(_wish(2))
+    first = await flow.answer(wish_of(size=2))
     services[0].deleted = {"p5", "p3"}
     services[0].order = list(range(N))
-    second = await flow.answer(_wish(2, first.next_page_token))
-    third = await flow.answer(_wish(2, second.next_page_token))
-    assert [_ids(first), _ids(second), _ids(third)] == [["p5", "p4"], ["p2", "p1"], ["p0"]]
+    second = await flow.answer(wish_of(size=2, page_token=first.next_page_token))
+    third = await flow.answer(wish_of(size=2, page_token=second.next_page_token))
+    assert [ids_of(first), ids_of(second), ids_of(third)] == [["p5", "p4"], ["p2", "p1"], ["p0"]]
     assert not third.next_page_token
 
 
 async def test_later_page_without_retrieval_holds_the_popular_products_of_it(
     services: Any, flow: Flow, popular: PopularList
 ) -> None:
-    first = await flow.answer(_wish())
+    first = await flow.answer(wish_of())
     services[0].failures["GetProducts"] = grpc.StatusCode.UNAVAILABLE
     with pytest.raises(Unavailable, match="token stays good"):
-        await flow.answer(_wish(3, first.next_page_token))
+        await flow.answer(wish_of(size=3, page_token=first.next_page_token))
     del services[0].failures["GetProducts"]
     await popular.refresh()
     services[0].failures["GetProducts"] = grpc.StatusCode.UNAVAILABLE
-    second = await flow.answer(_wish(3, first.next_page_token))
-    assert _ids(second) == ["p2", "p1", "p0"]
-    assert _told(second) == {"STAGE_RETRIEVAL": "unavailable"}
+    second = await flow.answer(wish_of(size=3, page_token=first.next_page_token))
+    assert ids_of(second) == ["p2", "p1", "p0"]
+    assert told_of(second) == {"STAGE_RETRIEVAL": "unavailable"}
 
 
 async def test_popular_products_have_pages(services: Any, flow: Flow, popular: PopularList) -> None:
     await popular.refresh()
     services[0].failures |= dict.fromkeys(("Retrieve", "GetProducts"), grpc.StatusCode.UNAVAILABLE)
-    first = await flow.answer(_wish(4))
-    second = await flow.answer(_wish(4, first.next_page_token))
-    assert _ids(first) + _ids(second) == ["p0", "p1", "p2", "p3", "p4", "p5"]
+    first = await flow.answer(wish_of(size=4))
+    second = await flow.answer(wish_of(size=4, page_token=first.next_page_token))
+    assert ids_of(first) + ids_of(second) == ["p0", "p1", "p2", "p3", "p4", "p5"]
     assert not second.next_page_token
 
 
@@ -233,9 +203,9 @@ async def test_failing_retrieval_gives_popular_products(
 ) -> None:
     await popular.refresh()
     services[0].failures[method] = code
-    answer = await flow.answer(_wish())
-    assert _ids(answer) == ["p0", "p1", "p2"]
-    assert _told(answer) == {"STAGE_RETRIEVAL": CODES[code]}
+    answer = await flow.answer(wish_of())
+    assert ids_of(answer) == ["p0", "p1", "p2"]
+    assert told_of(answer) == {"STAGE_RETRIEVAL": CODES[code]}
 
 
 async def test_popular_products_of_the_querys_category_come_first(
@@ -244,10 +214,10 @@ async def test_popular_products_of_the_querys_category_come_first(
     await popular.refresh()
     services[0].failures["Retrieve"] = grpc.StatusCode.UNAVAILABLE
     services[0].categories = [LabelProbability(label="shoe", probability=0.9)]
-    answer = await flow.answer(_wish())
-    assert _ids(answer) == ["p3", "p5", "p0"]
+    answer = await flow.answer(wish_of())
+    assert ids_of(answer) == ["p3", "p5", "p0"]
     services[0].categories = [LabelProbability(label="shoe", probability=0.3)]
-    assert _ids(await flow.answer(_wish())) == ["p0", "p1", "p2"]
+    assert ids_of(await flow.answer(wish_of())) == ["p0", "p1", "p2"]
 
 
 @pytest.mark.parametrize("method", ["Retrieve", "GetProducts"])
@@ -256,7 +226,7 @@ async def test_popular_products_do_not_stand_in_for_what_a_filter_lets_through(
 ) -> None:
     await popular.refresh()
     services[0].failures[method] = grpc.StatusCode.UNAVAILABLE
-    wish = _wish()
+    wish = wish_of()
     wish.source.filter = "price < 100"
     with pytest.raises(Unavailable, match="the filter cannot be kept"):
         await flow.answer(wish)
@@ -268,10 +238,10 @@ async def test_popular_variants_are_one_hit_when_collapsed(
     services[0].groups = {"p0": "g", "p1": "g"}
     await popular.refresh()
     services[0].failures["Retrieve"] = grpc.StatusCode.UNAVAILABLE
-    assert _ids(await flow.answer(_wish())) == ["p0", "p1", "p2"]
-    wish = _wish()
+    assert ids_of(await flow.answer(wish_of())) == ["p0", "p1", "p2"]
+    wish = wish_of()
     wish.source.collapse_variants = True
-    assert _ids(await flow.answer(wish)) == ["p0", "p2", "p3"]
+    assert ids_of(await flow.answer(wish)) == ["p0", "p2", "p3"]
 
 
 async def test_popular_list_stays_when_it_cannot_be_read_anew(
@@ -288,11 +258,11 @@ async def test_without_retrieval_and_popular_products_the_answer_is_unavailable(
 ) -> None:
     services[0].failures["Retrieve"] = grpc.StatusCode.UNAVAILABLE
     with pytest.raises(Unavailable, match="retrieval is gone"):
-        await flow.answer(_wish())
+        await flow.answer(wish_of())
 
 
 @pytest.mark.parametrize("code", CODES)
-async def test_failing_suggestions_are_none_and_told(services: Any, code: grpc.StatusCode) -> None:
+async def test_failing_suggestions_are_none_andtold(services: Any, code: grpc.StatusCode) -> None:
     services[0].failures["Suggest"] = code
     answer = await suggest(services[1], GatewaySettings().budget(), SuggestRequest(prefix="sh", limit=3))
     assert not answer.suggestions

@@ -9,22 +9,17 @@ import grpc
 import pytest
 
 from aisle.catalog.v1.arrangement_pb2 import ObjectiveWeights
-from aisle.catalog.v1.serving_pb2 import Stage
 from aisle.catalog.v1.words_pb2 import DidYouMean
-from aisle.ranking.v1.ranking_pb2 import RankRequest, Surface
-from aisle.retrieval.v1.retrieval_pb2 import RetrieveRequest
+from aisle.ranking.v1.ranking_pb2 import RankRequest
 from gateway.backends import Backends
 from gateway.budget import Budget
-from gateway.flow import Answer, Flow, Wish
+from gateway.flow import Flow
 from gateway.pace import Pace
-from gateway.pages import read_page
-from gateway.popular import PopularList
 from gateway.settings import GatewaySettings
 from runtime.observability.metrics import DEGRADED
 from runtime.serving import admission, deadline
-from runtime.serving.errors import Violations
-from runtime.state.review_counts import ReviewCounts
 from runtime.state.sqlite import SqliteState
+from tests.gateway.flows import flow_of, ids_of, told_of, wish_of
 from tests.gateway.scripted_services import N, ScriptedServices, scripted_services
 
 READ = 4
@@ -52,85 +47,61 @@ def flow_with(services: Any, tmp_path: Path) -> Any:
 
     def build(**chosen: Any) -> Flow:
         settings = GatewaySettings(**{"rerank": READ, "reranking_least_seconds": 0.0} | chosen)
-        return Flow(
-            services[1],
-            state,
-            PopularList(services[1], size=N),
-            settings.budget(),
-            reviews=ReviewCounts(),
-            candidates=200,
-            policy=settings.policy(),
-            reranked=settings.rerank,
-        )
+        return flow_of(settings, services[1], state)
 
     yield build
     state.close()
 
 
-def _wish(size: int = 3, page_token: str = "") -> Wish:
-    violations = Violations()
-    page = read_page(violations, size, page_token, "shoe")
-    violations.raise_if_any()
-    return Wish(source=RetrieveRequest(query="shoe"), surface=Surface.SURFACE_SEARCH, page=page, query="shoe")
-
-
-def _told(answer: Answer) -> dict[str, str]:
-    return {Stage.Name(each.stage): each.reason.partition(":")[0] for each in answer.info.degraded}
-
-
-def _ids(answer: Answer) -> list[str]:
-    return [hit.product.id for hit in answer.hits]
-
-
 async def test_it_is_off_unless_asked_for(services: Any, flow_with: Callable[..., Flow]) -> None:
-    answer = await flow_with(rerank=GatewaySettings().rerank).answer(_wish())
-    assert _ids(answer) == RANKED
+    answer = await flow_with(rerank=GatewaySettings().rerank).answer(wish_of())
+    assert ids_of(answer) == RANKED
     assert not services[0].reread
 
 
 async def test_the_first_hits_are_read_and_the_new_order_is_the_answers(
     services: Any, flow_with: Callable[..., Flow]
 ) -> None:
-    answer = await flow_with().answer(_wish())
+    answer = await flow_with().answer(wish_of())
     (asked,) = services[0].reread
     assert list(asked.rows) == services[0].order[:READ]
     assert list(asked.passages) == [f"text of p{row}" for row in asked.rows]
     assert (asked.request, asked.query) == (services[0].ranked[0], "shoe")
-    assert _ids(answer) == REORDERED
+    assert ids_of(answer) == REORDERED
     assert [hit.score for hit in answer.hits] == [100.0, 99.0, 98.0]
     read = [hit.parts.HasField("cross_encoder_relevance") for hit in answer.hits]
     assert read == [False, False, True]  # p2 was the last of the four that were read
     assert answer.hits[2].parts.cross_encoder_relevance == 0.25
     assert [model.name for model in answer.info.models] == ["ranker", "cross_encoder"]
     assert "reranking" in {each.stage for each in answer.info.stages}
-    assert not _told(answer)
+    assert not told_of(answer)
 
 
 async def test_a_misspelt_query_is_read_as_it_was_searched_for(
     services: Any, flow_with: Callable[..., Flow]
 ) -> None:
     services[0].did_you_mean = DidYouMean(query="shoes", applied=True)
-    await flow_with().answer(_wish())
+    await flow_with().answer(wish_of())
     assert services[0].reread[0].query == "shoes"
 
 
 async def test_later_pages_go_on_in_the_new_order(services: Any, flow_with: Callable[..., Flow]) -> None:
     flow = flow_with()
-    first = await flow.answer(_wish(2))
-    second = await flow.answer(_wish(2, first.next_page_token))
-    assert [_ids(first), _ids(second)] == [["p0", "p1"], ["p2", "p3"]]
+    first = await flow.answer(wish_of(size=2))
+    second = await flow.answer(wish_of(size=2, page_token=first.next_page_token))
+    assert [ids_of(first), ids_of(second)] == [["p0", "p1"], ["p2", "p3"]]
     assert [hit.score for hit in second.hits] == [98.0, 97.0]
     assert len(services[0].reread) == 1
 
 
-async def test_too_little_time_leaves_the_order_of_rank_and_is_told(
+async def test_too_little_time_leaves_the_order_of_rank_and_istold(
     services: Any, flow_with: Callable[..., Flow]
 ) -> None:
     before = DEGRADED.labels("budget", "late")._value.get()
     call = admission.begin()
-    answer = await flow_with(reranking_seconds=0.05, reranking_least_seconds=0.06).answer(_wish())
-    assert _ids(answer) == RANKED
-    assert _told(answer) == {"STAGE_BUDGET": "late"}
+    answer = await flow_with(reranking_seconds=0.05, reranking_least_seconds=0.06).answer(wish_of())
+    assert ids_of(answer) == RANKED
+    assert told_of(answer) == {"STAGE_BUDGET": "late"}
     assert not services[0].reread
     assert DEGRADED.labels("budget", "late")._value.get() == before + 1
     assert not call.strained  # it is what may be left out, and no reason to refuse callers
@@ -141,10 +112,10 @@ async def test_ranking_that_is_gone_in_between_leaves_the_order_of_rank(
     services: Any, flow_with: Callable[..., Flow], code: grpc.StatusCode
 ) -> None:
     services[0].failures["Rerank"] = code
-    answer = await flow_with().answer(_wish())
-    assert _ids(answer) == RANKED
+    answer = await flow_with().answer(wish_of())
+    assert ids_of(answer) == RANKED
     assert [hit.score for hit in answer.hits] == [6.0, 5.0, 4.0]
-    assert _told(answer) == {"STAGE_RERANKING": CODES[code]}
+    assert told_of(answer) == {"STAGE_RERANKING": CODES[code]}
     assert [model.name for model in answer.info.models] == ["ranker"]
 
 
@@ -153,36 +124,36 @@ async def test_order_that_does_not_fit_is_not_used(
     services: Any, flow_with: Callable[..., Flow], reordered: list[int]
 ) -> None:
     services[0].reordered = reordered
-    answer = await flow_with().answer(_wish())
-    assert _ids(answer) == RANKED
-    assert _told(answer) == {"STAGE_RERANKING": "error"}
+    answer = await flow_with().answer(wish_of())
+    assert ids_of(answer) == RANKED
+    assert told_of(answer) == {"STAGE_RERANKING": "error"}
 
 
 async def test_passages_of_which_nothing_is_said_are_an_error(
     services: Any, flow_with: Callable[..., Flow]
 ) -> None:
     services[0].unread = 1
-    answer = await flow_with().answer(_wish())
-    assert _ids(answer) == RANKED
-    assert _told(answer) == {"STAGE_RERANKING": "error"}
+    answer = await flow_with().answer(wish_of())
+    assert ids_of(answer) == RANKED
+    assert told_of(answer) == {"STAGE_RERANKING": "error"}
 
 
 async def test_products_that_are_gone_or_have_no_text_are_not_read(
     services: Any, flow_with: Callable[..., Flow]
 ) -> None:
     services[0].deleted, services[0].textless = {"p5"}, {"p3"}
-    answer = await flow_with().answer(_wish())
+    answer = await flow_with().answer(wish_of())
     assert list(services[0].reread[0].rows) == [4, 2]
-    assert _ids(answer) == REORDERED
+    assert ids_of(answer) == REORDERED
 
 
 async def test_retrieval_of_an_older_version_leaves_the_order_of_rank(
     services: Any, flow_with: Callable[..., Flow]
 ) -> None:
     services[0].old = True
-    answer = await flow_with().answer(_wish())
-    assert _ids(answer) == RANKED
-    assert _told(answer) == {"STAGE_RERANKING": "error"}
+    answer = await flow_with().answer(wish_of())
+    assert ids_of(answer) == RANKED
+    assert told_of(answer) == {"STAGE_RERANKING": "error"}
 
 
 async def test_what_was_late_is_passed_over_until_its_pace_is_forgotten(
@@ -190,12 +161,12 @@ async def test_what_was_late_is_passed_over_until_its_pace_is_forgotten(
 ) -> None:
     services[0].failures["Rerank"] = grpc.StatusCode.DEADLINE_EXCEEDED
     flow = flow_with(reranking_seconds=5.0)
-    assert _told(await flow.answer(_wish())) == {"STAGE_RERANKING": "late"}
+    assert told_of(await flow.answer(wish_of())) == {"STAGE_RERANKING": "late"}
     services[0].failures.clear()
     told = []
     for _ in range(20):
         deadline.begin(8.0)  # .6 of which is a little less than what was not enough
-        told.append(_told(await flow.answer(_wish())))
+        told.append(told_of(await flow.answer(wish_of())))
     assert told[0] == {"STAGE_BUDGET": "late"}
     assert told[-1] == {}
 
@@ -219,30 +190,30 @@ def test_pace_follows_what_was_seen_and_is_forgotten_where_nothing_is() -> None:
 
 async def test_nothing_to_read_asks_nobody(services: Any, flow_with: Callable[..., Flow]) -> None:
     services[0].textless = {f"p{row}" for row in range(N)}
-    answer = await flow_with().answer(_wish())
-    assert _ids(answer) == RANKED
+    answer = await flow_with().answer(wish_of())
+    assert ids_of(answer) == RANKED
     services[0].order, services[0].hidden = [], N
-    assert not _ids(await flow_with().answer(_wish()))
+    assert not ids_of(await flow_with().answer(wish_of()))
     assert not services[0].reread
-    assert not _told(answer)
+    assert not told_of(answer)
 
 
 async def test_a_request_that_gives_it_no_weight_does_not_pay_for_it(
     services: Any, flow_with: Callable[..., Flow]
 ) -> None:
     unweighed = RankRequest(weights=ObjectiveWeights(cross_encoder=0))
-    answer = await flow_with().answer(replace(_wish(), ranking=unweighed))
-    assert _ids(answer) == RANKED
+    answer = await flow_with().answer(replace(wish_of(), ranking=unweighed))
+    assert ids_of(answer) == RANKED
     assert not services[0].reread
 
 
 async def test_without_a_query_or_without_ranking_there_is_nothing_to_read_beside(
     services: Any, flow_with: Callable[..., Flow]
 ) -> None:
-    await flow_with().answer(replace(_wish(), query=""))
+    await flow_with().answer(replace(wish_of(), query=""))
     services[0].failures["Rank"] = grpc.StatusCode.UNAVAILABLE
-    answer = await flow_with().answer(_wish())
-    assert _told(answer) == {"STAGE_RANKING": "unavailable"}
+    answer = await flow_with().answer(wish_of())
+    assert told_of(answer) == {"STAGE_RANKING": "unavailable"}
     assert not services[0].reread
 
 

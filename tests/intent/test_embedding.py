@@ -1,6 +1,6 @@
 """The embedding that the pass of intent makes beside its reading, with the published models."""
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,28 +9,12 @@ import pytest
 
 from aisle.catalog.v1.user_pb2 import UserContext
 from aisle.intent.v1.intent_pb2 import Shortcut, UnderstandRequest, UnderstandResponse
-from aisle.intent.v1.intent_pb2_grpc import IntentServiceStub
 from runtime.inference.encoder import EMBEDDING, TextModel
 from runtime.inference.session import InferenceSettings
 from runtime.inference.store import ModelStore
-from runtime.serving.channel import open_channel
 from services.retrieval.text import question
-from tests.runtime.processes import Running, running
 
 LEAST_COSINE = 0.98  # what an int8 graph must reach
-
-
-@pytest.fixture(scope="module")
-def server(models_root: Path) -> Iterator[Running]:
-    flags = ("--models", str(models_root), "--port", "0", "--metrics-port", "0")
-    with running("services.intent", *flags, "--default-deadline-seconds", "30") as process:
-        yield process
-
-
-@pytest.fixture
-async def stub(server: Running) -> AsyncIterator[Any]:
-    async with open_channel(server.address) as channel:
-        yield IntentServiceStub(channel)
 
 
 @pytest.fixture(scope="module")

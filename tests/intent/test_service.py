@@ -4,7 +4,6 @@ import asyncio
 import json
 import shutil
 import subprocess
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -20,24 +19,10 @@ from aisle.intent.v1.intent_pb2 import (
     Understanding,
     UnderstandRequest,
 )
-from aisle.intent.v1.intent_pb2_grpc import IntentServiceStub
 from runtime.inference.store import ModelStore, sha256
 from runtime.serving.channel import open_channel
 from tests.rpc_errors import error_of, fields_of
-from tests.runtime.processes import Running, command, running
-
-
-@pytest.fixture(scope="module")
-def server(models_root: Path) -> Iterator[Running]:
-    flags = ("--models", str(models_root), "--port", "0", "--metrics-port", "0")
-    with running("services.intent", *flags, "--default-deadline-seconds", "30") as process:
-        yield process
-
-
-@pytest.fixture
-async def stub(server: Running) -> AsyncIterator[Any]:
-    async with open_channel(server.address) as channel:
-        yield IntentServiceStub(channel)
+from tests.runtime.processes import Running, command
 
 
 def _metrics(server: Running) -> bytes:
