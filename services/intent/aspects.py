@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from services.intent.folding import fold
+from runtime.folding import fold
 
 _ENDS = re.compile(
     r"[,.;!?\n，。；！？、~～]+|\b(?:but|although|though|however)\b|但是|但|不过|可是|就是", re.IGNORECASE

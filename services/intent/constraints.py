@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 
 from aisle.intent.v1 import intent_pb2 as messages
 from aisle.intent.v1.intent_pb2 import Constraint, PriceBounds, Slot
+from runtime.folding import fold
 from services.intent.exclusions import Exclusion, find_exclusions
-from services.intent.folding import fold
 from services.intent.lexicon import Lexicon
 from services.intent.measures import Measure, find_measures
 from services.intent.model_numbers import find_model_numbers

@@ -1,10 +1,12 @@
 """From the model's numbers to what a query means."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
 from aisle.intent.v1.intent_pb2 import LabelProbability, PriceBounds, Slot, Understanding
+from runtime.folding import fold
+from runtime.inference.encoder import TextResult
 from services.intent.confidence import Confidence, Floats, Probabilities
 from services.intent.constraints import find_constraints
 from services.intent.labels import Labels
@@ -30,6 +32,17 @@ class Decoder:
     def spelled(self, query: str) -> Spelled:
         """Return `query` as the model reads it, its misspelt words corrected."""
         return self._speller.read(query)
+
+    def understood(
+        self, queries: Sequence[str], run: Callable[[list[str]], Sequence[TextResult]]
+    ) -> list[Understanding]:
+        """Return what the service says of each query; `run` gives what the model says of folded texts."""
+        meant = [self.spelled(query) for query in queries]
+        said = run([fold(each.text) for each in meant])
+        return [
+            spelled.placed(self.understand(spelled.text, each.outputs, each.offsets))
+            for spelled, each in zip(meant, said, strict=True)
+        ]
 
     def understand(self, query: str, outputs: Mapping[str, Floats], offsets: Offsets) -> Understanding:
         """Return the understanding of `query`.

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from aisle.intent.v1.intent_pb2 import Constraint
+from runtime.folding import fold
 from services.intent.constraints import CONTEXT, GREATER, LESS, NOT_EQUAL, RULE, find_constraints
-from services.intent.folding import fold
 from services.intent.lexicon import Lexicon
 from services.intent.prices import price_bounds
 

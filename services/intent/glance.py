@@ -2,8 +2,8 @@
 
 from aisle.intent.v1 import intent_pb2 as messages
 from aisle.intent.v1.intent_pb2 import Constraint, Slot, Understanding
+from runtime.folding import fold
 from services.intent.constraints import EQUAL, NUMBERED, RULE
-from services.intent.folding import fold
 from services.intent.language import language
 from services.intent.lexicon import Lexicon
 from services.intent.model_numbers import is_model_number

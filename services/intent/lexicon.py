@@ -6,8 +6,8 @@ from itertools import accumulate
 
 from rapidfuzz.distance import OSA
 
+from runtime.folding import fold
 from services.intent.deletions import Deletions
-from services.intent.folding import fold
 
 _LEAST_MISSPELT = 4
 _HYPHENS = str.maketrans("-_", "  ")

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from aisle.catalog.v1.embedding_pb2 import QueryEmbedding
 from aisle.catalog.v1.serving_pb2 import ModelVersion
+from runtime.folding import fold
 from runtime.inference.encoder import EMBEDDING, TextModel, TextResult
 from runtime.inference.session import InferenceSettings
 from runtime.inference.store import ModelStore
-from services.intent.folding import fold
 from services.intent.labels import Labels, read_labels
 
 MODEL = "intent"

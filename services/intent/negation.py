@@ -4,8 +4,8 @@ import re
 from collections.abc import Sequence
 from itertools import pairwise
 
+from runtime.folding import fold
 from services.intent.cues import ending
-from services.intent.folding import fold
 
 Span = tuple[int, int]
 

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from runtime.folding import fold
 from services.intent import price_words as words
 from services.intent.amounts import Amount, find_amounts
 from services.intent.cues import ending
-from services.intent.folding import fold
 from services.intent.price_words import Cue, Side
 
 AROUND = 0.2  # "about 100" means 80 to 120

@@ -13,7 +13,7 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import NDArray
 
-from services.intent.folding import fold
+from runtime.folding import fold
 from services.intent.lexicon import Lexicon, is_whole
 
 LEAST_KNOWN = 0.3  # probability of its key that a known form needs

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runtime.folding import fold
 from services.intent.constraints import find_constraints
-from services.intent.folding import fold
 from services.intent.lexicon import Lexicon
 from services.intent.measures import find_measures
 from services.intent.model_numbers import find_model_numbers

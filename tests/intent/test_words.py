@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.intent.folding import fold
+from runtime.folding import fold
 from services.intent.language import language
 from services.intent.lexicon import Lexicon, Match
 from services.intent.negation import negated

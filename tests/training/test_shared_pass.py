@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from onnx import ModelProto
 from torch import nn
 
+from runtime.folding import fold
 from runtime.inference.encoder import EMBED, EMBEDDING, TextModel
 from runtime.inference.session import InferenceSettings
 from runtime.inference.store import ModelStore
 from runtime.settings import StartupError
-from services.intent.folding import fold
 from services.intent.labels import FILENAME, Labels
 from services.intent.model import MODEL as INTENT
 from services.retrieval.text import question

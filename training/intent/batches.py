@@ -8,7 +8,7 @@ import torch
 from tokenizers import Encoding, Tokenizer
 from torch import Tensor
 
-from services.intent.folding import fold
+from runtime.folding import fold
 from services.intent.labels import Labels
 from training.intent.augmentation import varied
 from training.intent.example import Example

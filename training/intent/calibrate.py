@@ -9,8 +9,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
 from tokenizers import Tokenizer
 
+from runtime.folding import fold
+from runtime.inference.encoder import TextResult
 from services.intent.confidence import Confidence, logit, softmax
-from services.intent.folding import fold
 from services.intent.labels import OUT_OF_SCOPE, Labels, Scope, SlotScale, Temperatures
 from services.intent.lexicon import Lexicon
 from services.intent.slots import KeyProbabilities, find_values
@@ -18,7 +19,7 @@ from services.intent.spelling import Speller
 from training.calibration import temperature
 from training.intent.augmentation import misspelt
 from training.intent.example import Example
-from training.intent.reading import Read, Run, read
+from training.intent.reading import Run, read
 from training.intent.tagging import IGNORED, tag
 from training.intent.vocabulary import vocabulary
 
@@ -42,7 +43,7 @@ def _as_typed(queries: Sequence[Example]) -> list[Example]:
 
 
 def _slot_scale(
-    labels: Labels, found: Sequence[Read], texts: Sequence[str], truth: Sequence[set[tuple[str, str]]]
+    labels: Labels, found: Sequence[TextResult], texts: Sequence[str], truth: Sequence[set[tuple[str, str]]]
 ) -> SlotScale:
     """Fit by logistic regression; as it is where the values said are all right, or all wrong.
 
@@ -69,13 +70,13 @@ def _values(text: Example) -> set[tuple[str, str]]:
     return {(piece.key, fold(piece.value)) for piece in text.pieces}
 
 
-def _temperatures(labels: Labels, found: Sequence[Read], texts: Sequence[Example]) -> Temperatures:
+def _temperatures(labels: Labels, found: Sequence[TextResult], texts: Sequence[Example]) -> Temperatures:
     named = {name: [getattr(each, name) for each in texts] for name in ("intent", "category", "sentiment")}
     fitted = {name: _of_texts(name, getattr(labels, name), found, truth) for name, truth in named.items()}
     return Temperatures(**fitted, slots=_of_tokens(labels, found, texts))
 
 
-def _of_texts(output: str, names: Sequence[str], found: Sequence[Read], truth: Sequence[str]) -> float:
+def _of_texts(output: str, names: Sequence[str], found: Sequence[TextResult], truth: Sequence[str]) -> float:
     rows = [row for row, name in enumerate(truth) if name]
     if not rows:
         return 1.0
@@ -83,7 +84,7 @@ def _of_texts(output: str, names: Sequence[str], found: Sequence[Read], truth: S
     return temperature(logits, np.array([names.index(truth[row]) for row in rows]))
 
 
-def _of_tokens(labels: Labels, found: Sequence[Read], texts: Sequence[Example]) -> float:
+def _of_tokens(labels: Labels, found: Sequence[TextResult], texts: Sequence[Example]) -> float:
     numbers = {name: number for number, name in enumerate(labels.slots)}
     tags = np.concatenate(
         [tag(each.offsets, text.spans, numbers) for each, text in zip(found, texts, strict=True)]
@@ -93,7 +94,7 @@ def _of_tokens(labels: Labels, found: Sequence[Read], texts: Sequence[Example]) 
     return temperature(logits[told], tags[told])
 
 
-def _scope(labels: Labels, found: Sequence[Read], texts: Sequence[Example]) -> Scope | None:
+def _scope(labels: Labels, found: Sequence[TextResult], texts: Sequence[Example]) -> Scope | None:
     """Fit the scope by logistic regression; None where no text is out of scope, or all are."""
     outside = np.array([each.intent == OUT_OF_SCOPE for each in texts])
     if outside.all() or not outside.any():

@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.metrics import f1_score
 
 from aisle.intent.v1.intent_pb2 import Understanding
-from services.intent.folding import fold
+from runtime.folding import fold
 from training.calibration import calibration_error
 from training.demo_shop import INTENTS, Query
 from training.intent.example import Example

@@ -1,7 +1,6 @@
 """Reading queries with the network or with one of its graphs, as the service does."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,23 +11,15 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from aisle.intent.v1.intent_pb2 import Understanding
-from runtime.inference.encoder import EMBED
+from runtime.folding import fold
+from runtime.inference.encoder import EMBED, TextResult
 from services.intent.decoding import Decoder
-from services.intent.folding import fold
 from training.intent.network import OUTPUTS, IntentNetwork
 
 Arrays = Mapping[str, NDArray[Any]]
 Run = Callable[[Arrays], Arrays]  # input_ids and attention_mask, int64 [batch, tokens] → the outputs
 
 _BATCH = 64
-
-
-@dataclass(frozen=True)
-class Read:
-    """What the graph says of one text: its row of each output, and its tokens' spans in characters."""
-
-    outputs: dict[str, NDArray[Any]]
-    offsets: list[tuple[int, int]]
 
 
 def by_network(network: IntentNetwork) -> Run:
@@ -57,12 +48,7 @@ def feeds(tokenizer: Tokenizer, texts: Sequence[str], batch: int = _BATCH) -> li
 
 def understand(run: Run, tokenizer: Tokenizer, decoder: Decoder, texts: Sequence[str]) -> list[Understanding]:
     """Return what the service would say of each query."""
-    meant = [decoder.spelled(text) for text in texts]
-    found = read(run, tokenizer, [each.text for each in meant])
-    return [
-        spelled.placed(decoder.understand(spelled.text, each.outputs, each.offsets))
-        for spelled, each in zip(meant, found, strict=True)
-    ]
+    return decoder.understood(texts, lambda meant: read(run, tokenizer, meant))
 
 
 def sentiments(
@@ -72,10 +58,10 @@ def sentiments(
     return [decoder.sentiment(each.outputs) for each in read(run, tokenizer, texts)]
 
 
-def read(run: Run, tokenizer: Tokenizer, texts: Sequence[str]) -> list[Read]:
+def read(run: Run, tokenizer: Tokenizer, texts: Sequence[str]) -> list[TextResult]:
     """Return what the graph says of each text; like lengths share batches."""
     order = sorted(range(len(texts)), key=lambda row: len(texts[row]))
-    found: dict[int, Read] = {}
+    found: dict[int, TextResult] = {}
     for start in range(0, len(order), _BATCH):
         rows = order[start : start + _BATCH]
         folded = [fold(texts[row]) for row in rows]
@@ -84,7 +70,7 @@ def read(run: Run, tokenizer: Tokenizer, texts: Sequence[str]) -> list[Read]:
         for place, (row, encoding) in enumerate(zip(rows, encodings, strict=True)):
             own = {name: values[place] for name, values in outputs.items()}
             own["slots"] = own["slots"][: len(encoding.ids)]
-            found[row] = Read(own, list(encoding.offsets))
+            found[row] = TextResult(own, list(encoding.offsets))
     return [found[row] for row in range(len(texts))]
 
 

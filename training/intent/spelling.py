@@ -4,9 +4,9 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
+from runtime.folding import fold
 from runtime.spelling.characters import HAN_RUN
 from runtime.spelling.ordinary import ordinary_chinese_words
-from services.intent.folding import fold
 from services.intent.labels import Vocabulary
 from training.intent.dataset import canonical_values
 from training.intent.vocabulary import vocabulary

@@ -11,7 +11,6 @@ from runtime.inference.encoder import TextModel
 from runtime.inference.session import InferenceSettings
 from runtime.inference.store import ModelStore
 from services.intent.decoding import Decoder
-from services.intent.folding import fold
 from services.intent.labels import read_labels
 from services.intent.model import MODEL as INTENT
 from services.intent.model import IntentModel
@@ -76,9 +75,5 @@ def _embed(retriever: TextModel, texts: Sequence[str], prefix: str) -> NDArray[n
 
 def _understandings(queries: Sequence[Query], intent: TextModel) -> dict[str, Understanding]:
     decoder = Decoder(read_labels(intent.stored))
-    meant = [decoder.spelled(query.text) for query in queries]
-    results = intent.run_sync([fold(each.text) for each in meant])
-    return {
-        query.id: spelled.placed(decoder.understand(spelled.text, result.outputs, result.offsets))
-        for query, spelled, result in zip(queries, meant, results, strict=True)
-    }
+    understood = decoder.understood([query.text for query in queries], intent.run_sync)
+    return {query.id: each for query, each in zip(queries, understood, strict=True)}

@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _report(composed: Composed, console: Console) -> None:
     manifest, joined = composed.manifest, composed.joined
     if joined is None:
-        console.print("already composed of these versions")
+        console.print("composed of these versions before; now the current one")
     else:
         space = manifest.embedding_space
         console.print(f"{joined.common} of {joined.layers} layers in common with {space}", soft_wrap=True)
@@ -54,7 +54,8 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m training.shared_pass",
         description="Publish a version of the intent model whose pass makes the retriever's embedding of a "
-        "query too, for the gateway's --encoder-pass shared; done when the current version is one of both.",
+        "query too, for the gateway's --encoder-pass shared; where the store holds one of both already, that "
+        "is made the current one.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.add_argument(

@@ -14,12 +14,12 @@ from onnx import ModelProto
 from onnxruntime.transformers.onnx_model import OnnxModel
 from tokenizers import Tokenizer
 
+from runtime.folding import fold
 from runtime.inference.encoder import EMBED, EMBEDDING
 from runtime.inference.encoder import TOKENIZER_FILE as TOKENIZER
 from runtime.inference.manifest import Manifest
 from runtime.inference.store import ModelStore, StoredModel
 from runtime.settings import StartupError
-from services.intent.folding import fold
 from services.intent.labels import FILENAME as LABELS
 from services.intent.labels import read_labels
 from services.intent.model import MODEL as INTENT
@@ -55,7 +55,7 @@ class NothingShared(StartupError):
 class Composed:
     """The version that serves both, and how its graph was joined.
 
-    `joined` is None when the current version was already the one wanted.
+    `joined` is None where the store held that version already, which is then the current one.
     """
 
     manifest: Manifest

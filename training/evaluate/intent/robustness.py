@@ -6,7 +6,7 @@ from random import Random
 import opencc
 
 from aisle.intent.v1.intent_pb2 import Understanding
-from services.intent.folding import fold
+from runtime.folding import fold
 from training.demo_shop import DemoShop, Query
 from training.evaluate.figures import Figure
 from training.evaluate.intent.measures import share, span_f1

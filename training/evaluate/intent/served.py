@@ -7,12 +7,12 @@ from typing import TypeVar
 import numpy as np
 
 from aisle.intent.v1.intent_pb2 import Understanding
+from runtime.folding import fold
 from runtime.inference.encoder import TextModel
 from runtime.inference.session import InferenceSettings
 from runtime.inference.store import ModelStore
 from services.intent.aspects import Aspects
 from services.intent.decoding import Decoder
-from services.intent.folding import fold
 from services.intent.labels import OUT_OF_SCOPE, read_labels
 from services.intent.model import MODEL
 from services.intent.sentiment import likeliest
@@ -40,12 +40,7 @@ class ServedModel:
 
     def understand(self, texts: Sequence[str]) -> list[Understanding]:
         """Return what the service says of each text."""
-        meant = [self._decoder.spelled(text) for text in texts]
-        results = self.model.run_sync([fold(each.text) for each in meant])
-        return [
-            spelled.placed(self._decoder.understand(spelled.text, each.outputs, each.offsets))
-            for spelled, each in zip(meant, results, strict=True)
-        ]
+        return self._decoder.understood(texts, self.model.run_sync)
 
     def meant(self, texts: Sequence[str]) -> list[str]:
         """Return each query as the model reads it, its misspelt words corrected."""
