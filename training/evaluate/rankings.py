@@ -71,7 +71,8 @@ def rankings(searched: Searched, ranker: Ranker | None) -> dict[str, list[Rankin
         "fused": [list(candidates.products.ids) for candidates in fused],
     }
     if ranker is not None:
-        passages = {product.id: passage(product) for product in searched.judged.products}
+        read = searched.judged.products if ranker.reread else ()
+        passages = {product.id: passage(product) for product in read}
         ordered = asyncio.run(_order_all(ranker, searched.texts, fused, passages))
         names = ("ranked", "reranked") if ranker.reread else ("ranked",)
         by_channel |= {name: [orders.get(name, []) for orders in ordered] for name in names}
