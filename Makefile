@@ -88,7 +88,7 @@ $(SHOP)/products.jsonl: $(wildcard training/demo_shop/*) | $(READY) $(GENERATED)
 models: ## train, export and publish the four models (METHOD=full|lora RECIPE=default|large; TEXTS=folder MODELS=folder)
 # The encoders know nothing of each other: trained at once. Intent takes longest, so it may use every core and has
 # what the others leave; the sequence model begins when the retriever is there.
-	@OMP_NUM_THREADS=$${OMP_NUM_THREADS:-$$(( ($$(nproc) + 1) / 2 ))} \
+	@INTENT_THREADS=$$(nproc) OMP_NUM_THREADS=$${OMP_NUM_THREADS:-$$(( ($$(nproc) + 1) / 2 ))} \
 	  $(MAKE) --no-print-directory -j2 $(ENCODERS) $(SEQUENCE)
 	@$(MAKE) --no-print-directory -j2 $(RANKER) $(if $(filter shared,$(ENCODER_PASS)),$(COMPOSED))
 
@@ -97,7 +97,7 @@ $(MODELS)/.trained-retriever: $(SHOP)/products.jsonl $(FINE_TUNING) $(wildcard t
 	touch $@
 
 $(MODELS)/.trained-intent: $(SHOP)/products.jsonl $(FINE_TUNING) $(wildcard training/intent/*.py services/intent/*.py) runtime/folding.py
-	OMP_NUM_THREADS=$(shell nproc) OMP_WAIT_POLICY=passive $(PY) -m training.intent --shop $(SHOP) --models $(MODELS) --method $(METHOD) --recipe $(RECIPE) $(if $(TEXTS),--data $(TEXTS))
+	OMP_NUM_THREADS=$(or $(INTENT_THREADS),$(shell nproc)) OMP_WAIT_POLICY=passive $(PY) -m training.intent --shop $(SHOP) --models $(MODELS) --method $(METHOD) --recipe $(RECIPE) $(if $(TEXTS),--data $(TEXTS))
 	touch $@
 
 # Where the two encoders have layers in common, the intent model gets the retriever's upper ones too.
