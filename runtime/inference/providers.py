@@ -1,5 +1,7 @@
 """ONNX Runtime's execution providers: which can be used here, and how each is set up."""
 
+import contextlib
+import io
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,8 +20,8 @@ _NAMES: dict[Provider, str] = {
 # The CPU's fused residual layer norm is slow: a query of 12 tokens takes 4.14 ms without it, 4.59 with it.
 _SLOWER_FUSIONS: dict[Provider, list[str]] = {"cpu": ["SkipLayerNormFusion"], "cuda": [], "tensorrt": []}
 _LIBRARIES: dict[Provider, str] = {
-    "cuda": "CUDA 12 and cuDNN 9",
-    "tensorrt": "CUDA 12, cuDNN 9 and TensorRT 10",
+    "cuda": "CUDA 13 and cuDNN 9 (requirements/gpu.txt)",
+    "tensorrt": "CUDA 13 and cuDNN 9 (requirements/gpu.txt), and TensorRT 10",
 }
 # Engines of TensorRT are made for shapes between two bounds, and are best at this many tokens.
 _USUAL_TOKENS = 16
@@ -54,6 +56,8 @@ def opened(
     """
     if provider != "cpu" and not (_NAMES[provider] in ort.get_available_providers() and has_gpu()):
         return None
+    if provider != "cpu":
+        _load_libraries()
     try:
         session = ort.InferenceSession(
             str(path), options, providers=chosen, disabled_optimizers=_SLOWER_FUSIONS[provider]
@@ -78,6 +82,15 @@ def why_not(provider: Provider) -> str:
 def has_gpu() -> bool:
     """Whether this machine shows an NVIDIA GPU."""
     return any(Path("/dev").glob("nvidia[0-9]*"))
+
+
+def _load_libraries() -> None:
+    """Load CUDA's libraries from where pip has put them: the system's loader does not look there.
+
+    What is missing is told by `why_not`, so what ONNX Runtime prints of it is left out.
+    """
+    with contextlib.redirect_stdout(io.StringIO()):
+        ort.preload_dlls()
 
 
 def _profile(manifest: Manifest, max_batch: int) -> dict[str, str]:

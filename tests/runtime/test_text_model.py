@@ -190,7 +190,7 @@ def test_gpu_that_is_asked_for_is_never_replaced_by_the_cpu(
             _open(store, **settings)
     monkeypatch.setattr("runtime.inference.providers.has_gpu", lambda: True)
     # The libraries are not here: ONNX Runtime would go on with its CPU provider.
-    with pytest.raises(StartupError, match="install CUDA 12 and cuDNN 9"):
+    with pytest.raises(StartupError, match="install CUDA 13 and cuDNN 9"):
         _open(store, provider="cuda")
     monkeypatch.setattr("onnxruntime.get_available_providers", lambda: ["CPUExecutionProvider"])
     with pytest.raises(StartupError, match="built without it"):
