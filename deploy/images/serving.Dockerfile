@@ -1,9 +1,11 @@
 # Serves any of the four processes: docker run aisle/serving -m services.intent. Holds no torch and no models.
+# With --build-arg GPU=1 also CUDA's libraries, some 2 GB: docker run --gpus all … --provider cuda.
 FROM python:3.11-slim-bookworm AS build
+ARG GPU=
 WORKDIR /build
-COPY requirements/serving.txt requirements/build.txt requirements/constraints.txt requirements/
+COPY requirements/serving.txt requirements/gpu.txt requirements/build.txt requirements/constraints.txt requirements/
 RUN python -m venv /venv \
-    && /venv/bin/pip install --no-cache-dir -r requirements/serving.txt
+    && /venv/bin/pip install --no-cache-dir -r requirements/serving.txt ${GPU:+-r requirements/gpu.txt}
 RUN python -m venv /generator \
     && /generator/bin/pip install --no-cache-dir -r requirements/build.txt
 COPY protos /protos

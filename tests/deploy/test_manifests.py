@@ -254,19 +254,41 @@ def test_images_copy_folders_that_exist(name: str) -> None:
         assert (REPOSITORY / source).exists(), source
 
 
-@pytest.mark.parametrize("overlay", OVERLAYS)
-def test_the_cross_encoder_can_be_added_to_an_overlay(overlay: str, tmp_path: Path) -> None:
-    parts = {"resources": f"overlays/{overlay}", "components": "components/cross-encoder"}
-    named = {key: [os.path.relpath(KUSTOMIZATIONS / folder, tmp_path)] for key, folder in parts.items()}
-    (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(named))
-    rendered = rendered_at(tmp_path)
-    reading = set()
+def _with_component(overlay: str, component: str, folder: Path) -> list[Document]:
+    """Return what the overlay is with a component added, each document valid for the cluster."""
+    parts = {"resources": f"overlays/{overlay}", "components": f"components/{component}"}
+    named = {key: [os.path.relpath(KUSTOMIZATIONS / each, folder)] for key, each in parts.items()}
+    (folder / "kustomization.yaml").write_text(yaml.safe_dump(named))
+    rendered = list(rendered_at(folder))
     for document in rendered:
         kubernetes_validate.validate(document, KUBERNETES, strict=True)
-        if document["kind"] == "Deployment":
-            only = container(document)
-            env = {each["name"].removeprefix("AISLE_").lower(): each["value"] for each in only["env"]}
-            if getattr(_settings(only["args"][1])(**env), "rerank", 0):
-                reading.add(document["metadata"]["name"])
-            assert "memory" in only["resources"]["limits"]
+    return [document for document in rendered if document["kind"] == "Deployment"]
+
+
+def _configured(deployment: Document) -> ProcessSettings:
+    """Return the settings that the deployment's process reads from its environment."""
+    only = container(deployment)
+    env = {each["name"].removeprefix("AISLE_").lower(): each["value"] for each in only["env"]}
+    return _settings(only["args"][1])(**env)
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_the_cross_encoder_can_be_added_to_an_overlay(overlay: str, tmp_path: Path) -> None:
+    reading = set()
+    for deployment in _with_component(overlay, "cross-encoder", tmp_path):
+        if getattr(_configured(deployment), "rerank", 0):
+            reading.add(deployment["metadata"]["name"])
+        assert "memory" in container(deployment)["resources"]["limits"]
     assert reading == {"aisle-gateway", "aisle-ranking"}
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_gpus_can_be_added_to_an_overlay(overlay: str, tmp_path: Path) -> None:
+    computing = {}
+    for deployment in _with_component(overlay, "gpu", tmp_path):
+        limits = container(deployment)["resources"]["limits"]
+        assert "memory" in limits
+        if "nvidia.com/gpu" in limits:
+            settings = _configured(deployment)
+            computing[deployment["metadata"]["name"]] = (settings.provider, settings.cuda_graph)  # type: ignore[attr-defined]
+    assert computing == {"aisle-intent": ("cuda", True), "aisle-retrieval": ("cuda", True)}

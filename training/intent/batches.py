@@ -52,7 +52,7 @@ class Batcher:
         random.shuffle(drawn)
         size = recipe.batch
         for pool in range(0, len(drawn), size * _POOL):
-            ordered = sorted(drawn[pool : pool + size * _POOL], key=lambda each: len(each.text))
+            ordered = self._by_tokens(drawn[pool : pool + size * _POOL])
             parts = [ordered[start : start + size] for start in range(0, len(ordered), size)]
             random.shuffle(parts)
             yield from map(self.batch, parts)
@@ -79,6 +79,12 @@ class Batcher:
                 torch.tensor([self._sentiments[each.sentiment] for each in examples]),
             ),
         )
+
+    def _by_tokens(self, examples: Sequence[Example]) -> list[Example]:
+        """Return them by how many tokens they have: of as many characters Chinese has twice as many."""
+        encodings = self._tokenizer.encode_batch([fold(example.text) for example in examples])
+        order = sorted(range(len(examples)), key=lambda row: len(encodings[row].ids))
+        return [examples[row] for row in order]
 
     def _tagged(self, example: Example, encoding: Encoding) -> list[int]:
         return tag(encoding.offsets, example.spans, self._tags)

@@ -60,17 +60,17 @@ def sentiments(
 
 def read(run: Run, tokenizer: Tokenizer, texts: Sequence[str]) -> list[TextResult]:
     """Return what the graph says of each text; like lengths share batches."""
-    order = sorted(range(len(texts)), key=lambda row: len(texts[row]))
+    folded = [fold(text) for text in texts]
+    encodings = tokenizer.encode_batch(folded)
+    order = sorted(range(len(texts)), key=lambda row: len(encodings[row].ids))
     found: dict[int, TextResult] = {}
     for start in range(0, len(order), _BATCH):
         rows = order[start : start + _BATCH]
-        folded = [fold(texts[row]) for row in rows]
-        encodings = tokenizer.encode_batch(folded)
-        outputs = run(_feed(tokenizer, folded))
-        for place, (row, encoding) in enumerate(zip(rows, encodings, strict=True)):
+        outputs = run(_feed(tokenizer, [folded[row] for row in rows]))
+        for place, row in enumerate(rows):
             own = {name: values[place] for name, values in outputs.items()}
-            own["slots"] = own["slots"][: len(encoding.ids)]
-            found[row] = TextResult(own, list(encoding.offsets))
+            own["slots"] = own["slots"][: len(encodings[row].ids)]
+            found[row] = TextResult(own, list(encodings[row].offsets))
     return [found[row] for row in range(len(texts))]
 
 

@@ -59,11 +59,10 @@ RECIPES: dict[RecipeName, Recipe] = {
     # A shop's own intents, many of them and all in plain sentences: nothing to vary.
     "own_labels": Recipe(
         trainable_layers=6,
-        epochs=3,
-        encoder_rate=4e-4,
+        epochs=5,
+        encoder_rate=3e-4,
         adapter_rate=2e-3,
         head_rate=5e-3,
-        batch=64,
         variation=0.0,
         open_world=0.0,
         bfloat16=True,
