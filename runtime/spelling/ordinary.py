@@ -3,7 +3,7 @@
 import gzip
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib import metadata
 from itertools import pairwise
@@ -14,7 +14,7 @@ _LEAST_FREQUENT = 5  # in the corpora that jieba's dictionary was counted on; ra
 _STANDS_ALONE = 20_000  # as often a character is a word by itself: 的, 都, 有 …
 _LEAST_FREQUENT_ENGLISH = 100
 _FREQUENT_ENGLISH = 20_000
-_ENTRY = re.compile("^([\u3400-\u9fff]{1,4}) ([0-9]+) ", re.MULTILINE)
+_ENTRY = re.compile("([\u3400-\u9fff]{1,4}) ([0-9]+) ")
 
 
 def ordinary_pairs() -> frozenset[str]:
@@ -55,13 +55,14 @@ class _English(NamedTuple):
 
 @cache
 def _chinese() -> _Chinese:
-    """Read the dictionary once for both: it takes a fifth of a second, and is not kept."""
-    words = _chinese_words()
-    inside = [word for word, times in words if times >= _LEAST_FREQUENT]
-    return _Chinese(
-        frozenset(first + second for word in inside for first, second in pairwise(word)),
-        frozenset(word for word, times in words if len(word) == 1 and times >= _STANDS_ALONE),
-    )
+    """Read the dictionary once for both: half a million words, which are not kept."""
+    pairs, characters = set[str](), set[str]()
+    for word, times in _chinese_words():
+        if len(word) == 1 and times >= _STANDS_ALONE:
+            characters.add(word)
+        elif times >= _LEAST_FREQUENT:
+            pairs.update(map("".join, pairwise(word)))
+    return _Chinese(frozenset(pairs), frozenset(characters))
 
 
 @cache
@@ -74,9 +75,11 @@ def _english() -> _English:
     )
 
 
-def _chinese_words() -> list[tuple[str, int]]:
-    text = _file("jieba", "jieba/dict.txt").read_text(encoding="utf-8")
-    return [(word, int(times)) for word, times in _ENTRY.findall(text)]
+def _chinese_words() -> Iterator[tuple[str, int]]:
+    with _file("jieba", "jieba/dict.txt").open(encoding="utf-8") as file:
+        for line in file:
+            if entry := _ENTRY.match(line):
+                yield entry[1], int(entry[2])
 
 
 def _file(distribution: str, path: str) -> Path:
