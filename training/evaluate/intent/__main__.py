@@ -56,7 +56,8 @@ def _evaluate(options: argparse.Namespace, console: Console) -> int:
     chosen = [name for name in found if not options.sets or name in options.sets]
     for name in chosen if not (options.quick or options.served) else ():
         console.print(f"{name}: the recipe for a shop's own labels is fine-tuned on it", soft_wrap=True)
-        measured |= tuned.evaluate(bilingual(), found[name](), tuned.RECIPE, options.runs)
+        given = found[name]()
+        measured |= tuned.evaluate(bilingual(), given, tuned.recipe_for(given), options.runs)
     if not measured:
         raise StartupError("there is nothing to evaluate; name a folder of sets with --data")
     console.print(table(measured))
