@@ -21,7 +21,7 @@ def flow_of(
     return Flow(
         backends,
         state,
-        popular or PopularList(backends, size=N),
+        PopularList(backends, size=N) if popular is None else popular,
         settings.budget(),
         reviews=ReviewCounts(),
         candidates=200,
