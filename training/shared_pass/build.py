@@ -24,7 +24,7 @@ from services.intent.labels import FILENAME as LABELS
 from services.intent.labels import read_labels
 from services.intent.model import MODEL as INTENT
 from services.retrieval.text import passage, question
-from training.demo_shop import DemoShop
+from training.demo_shop import DemoShop, Query
 from training.export import FINER, SOURCES, Exported, Parity
 from training.export.optimisation import halve
 from training.export.parity import Corpus, open_session
@@ -83,9 +83,13 @@ class _Pair:
             f"{each.manifest.name} {each.manifest.version}" for each in (self.intent, self.retriever)
         )
 
-    def texts(self, split: str) -> list[str]:
+    def queries(self, split: str) -> list[Query]:
         """The shop's queries of a split."""
-        return [query.text for query in self.shop.queries if query.split == split]
+        return [query for query in self.shop.queries if query.split == split]
+
+    def texts(self, split: str) -> list[str]:
+        """What is written in them."""
+        return [query.text for query in self.queries(split)]
 
 
 def compose(store: ModelStore, shop: DemoShop) -> Composed:
@@ -182,14 +186,18 @@ def _save(model: ModelProto, path: Path) -> None:
 
 
 def _truth(pair: _Pair, tokenizer: Tokenizer) -> Parity:
-    queries = [*pair.texts("validation"), *pair.texts("train")][:PARITY_QUERIES]
+    queries = [*pair.queries("validation"), *pair.queries("train")][:PARITY_QUERIES]
+    asked = _asked(tokenizer, [query.text for query in queries], embed=True)
     reviews = [review.text for review in pair.shop.reviews if review.split == "validation"][:PARITY_REVIEWS]
     return Parity(
         BothAlone(fp32(pair.intent), fp32(pair.retriever)),
         (*OUTPUTS, EMBEDDING),
-        _asked(tokenizer, queries, embed=True),
+        asked,
         corpus=_corpus(pair),
-        own_probes={"sentiment": _asked(tokenizer, reviews, embed=False)},
+        own_probes={
+            "category": [feed for query, feed in zip(queries, asked, strict=True) if query.category],
+            "sentiment": _asked(tokenizer, reviews, embed=False),
+        },
     )
 
 
