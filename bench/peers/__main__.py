@@ -78,12 +78,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--models", type=Path, default=Path("models"), help="model store")
     parser.add_argument("--queries", type=Path, help="file of queries; the built-in ones if absent")
-    parser.add_argument(
-        "--rounds",
-        type=_rounds,
-        default=3,
-        help="rounds of all systems, 1 to 20",
-    )
+    parser.add_argument("--rounds", type=_rounds, default=3, help="rounds of all systems, 1 to 20")
     parser.add_argument("--seconds", type=_seconds, default=4.0, help="seconds of each load, .2 to 60")
     parser.add_argument("--seed", type=int, default=7, help="seed of the arrivals")
     parser.add_argument(

@@ -113,6 +113,7 @@ def _settings(options: argparse.Namespace) -> dict[str, object]:
         "model": ModelStore(options.models).current(MODEL),
         "data": str(options.data),
         "recipe": tuned.RECIPE.settings("full", tuned.SEED),
+        "epochs_over_reviews": tuned.PASSES_OVER_REVIEWS,
         "quick": options.quick,
         "interval": "95 %, bootstrap over texts",
     }

@@ -27,7 +27,7 @@ from training.recipe import fingerprint
 
 RECIPE = RECIPES["own_labels"]
 SEED = 7
-_PASSES_OVER_REVIEWS = 3  # two labels are learned sooner than many, and forgotten of texts seen too often
+PASSES_OVER_REVIEWS = 3  # two labels are learned sooner than many, and forgotten of texts seen too often
 _NOTHING = "none"  # a label for the heads that the set teaches nothing
 
 
@@ -59,7 +59,7 @@ def evaluate(base: BaseModel, given: LabelledSet, recipe: Recipe, runs: Path) ->
 
 def recipe_for(given: LabelledSet) -> Recipe:
     """Return the recipe for a shop's own labels, as the task of the set asks for it."""
-    return RECIPE if given.task == "intent" else replace(RECIPE, epochs=_PASSES_OVER_REVIEWS)
+    return RECIPE if given.task == "intent" else replace(RECIPE, epochs=PASSES_OVER_REVIEWS)
 
 
 def labels_of(given: LabelledSet) -> Labels:
