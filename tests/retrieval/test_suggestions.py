@@ -1,13 +1,18 @@
 """Suggestions as one types: what the catalogue holds, found by what was typed so far."""
 
+from collections.abc import Sequence
+
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from aisle.catalog.v1.words_pb2 import SuggestionKind
 from runtime.serving.errors import Unavailable
 from services.retrieval.index import CatalogIndex
-from services.retrieval.words import suggesting
+from services.retrieval.words import phrase_table, suggesting
+from services.retrieval.words.completion import Completer
 from services.retrieval.words.query_words import QueryWords
 from services.retrieval.words.suggesting import past_queries
 from tests.retrieval.builders import DIMENSION, product, unit_rows
@@ -116,6 +121,62 @@ def test_new_products_are_offered_and_gone_ones_are_not() -> None:
     assert _texts(index, "umbr") == []
     index.upsert([product("g3", "Steel kettle", category=["Kettles"])], unit_rows(1))
     assert "Watches" not in _texts(index, "watc")
+
+
+def _one_by_one(monkeypatch: pytest.MonkeyPatch) -> CatalogIndex:
+    """A catalogue whose phrases are indexed beside, whenever asked."""
+    monkeypatch.setattr(suggesting, "_AT_ONCE", 1)
+    index = _index()
+    index.suggester.prepare().result()
+    return index
+
+
+def _indexed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many phrases each indexing from now on is of."""
+    indexed: list[int] = []
+
+    class Counted(Completer):
+        def __init__(self, folded: Sequence[str], scores: NDArray[np.floating]) -> None:
+            indexed.append(len(folded))
+            super().__init__(folded, scores)
+
+    monkeypatch.setattr(suggesting, "Completer", Counted)
+    return indexed
+
+
+def test_what_changed_is_offered_without_indexing_all_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    index = _one_by_one(monkeypatch)
+    indexed = _indexed(monkeypatch)
+    index.upsert(
+        [
+            product("u", "Folding umbrella", category=["Umbrellas"]),
+            product("g3", "Steel kettle", brand="Samsung"),
+        ],
+        unit_rows(2),
+    )
+    index.suggester.prepare().result()
+    (changed,) = indexed
+    assert "Umbrellas" in _texts(index, "umbr")
+    assert "Umbrellas" in _texts(index, "umbrela")
+    assert _texts(index, "watc") == []
+    assert _texts(index, "sam").count("Samsung") == 1
+    assert next(each for each in index.suggester.suggest("sam") if each.text == "Samsung").products == 3
+    assert changed < index.held.phrases.offered(2).starts.size // 2
+    index.close()
+
+
+def test_all_is_indexed_anew_when_much_has_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(phrase_table, "_LEAST_CHANGED", 3)
+    index = _one_by_one(monkeypatch)
+    indexed = _indexed(monkeypatch)
+    index.upsert([product("u", "Folding umbrella", category=["Umbrellas"])], unit_rows(1))
+    index.suggester.prepare().result()
+    assert indexed == [index.held.phrases.offered(2).starts.size]
+    index.delete([each.id for each in PRODUCTS])
+    index.suggester.prepare().result()
+    assert "Umbrellas" in _texts(index, "umbr")
+    assert _texts(index, "sam") == _texts(index, "galaxy") == []
+    index.close()
 
 
 def test_past_queries_are_offered_while_all_their_words_are_held() -> None:

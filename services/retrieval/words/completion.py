@@ -77,25 +77,28 @@ class Completer:
         return self._folded[phrase]
 
     def complete(self, prefix: str, allowed: NDArray[np.bool_] | None = None) -> list[Completion]:
-        """Return up to 64 phrases that go on from `prefix`, best first: each of its words begins a word of
-        the phrase, and all but the last are whole where there is such a phrase. When nothing does, one edit
-        in a word of four letters and more is forgiven. allowed: bool [n], None for all."""
-        typed = " ".join(fold(prefix).split())
-        words = list(dict.fromkeys(_TOKEN.findall(typed)))
+        """Return up to 128 phrases that go on from `prefix`, best first: each of its words begins a word of
+        the phrase, or the whole of it begins the phrase. allowed: bool [n], None for all."""
+        typed, words = _typed(prefix)
         if not words:
             return []
-        runs = _HAN_RUN.findall(typed)
-        slices = [self._slice(word) for word in words]
-        score = self._scores.item
-        best_rows = self._best(_common(slices), allowed, runs)
+        runs, score = _HAN_RUN.findall(typed), self._scores.item
+        best_rows = self._best(_common([self._slice(word) for word in words]), allowed, runs)
         completions = [Completion(row, score(row), words) for row in best_rows]
-        if not completions and not all(ranks.size for ranks in slices):
-            found = self._best(self._nearly(words, slices), allowed, runs)
-            completions = [Completion(row, score(row)) for row in found]
         begun = self._best(self._beginning(typed), allowed, runs)
         completions += [Completion(row, score(row) + _BEGINS, begins=typed) for row in begun]
         best = {each.phrase: each for each in sorted(completions, key=lambda each: each.score)}
         return sorted(best.values(), key=lambda each: -each.score)
+
+    def nearly(self, prefix: str, allowed: NDArray[np.bool_] | None = None) -> list[Completion]:
+        """Return up to 64 phrases that go on from `prefix` when one edit is forgiven in each word of four
+        letters and more that begins no word, best first."""
+        typed, words = _typed(prefix)
+        slices = [self._slice(word) for word in words]
+        if all(ranks.size for ranks in slices):
+            return []
+        found = self._best(self._nearly(words, slices), allowed, _HAN_RUN.findall(typed))
+        return [Completion(row, self._scores.item(row)) for row in found]
 
     def _beginning(self, typed: str) -> Ranks:
         first, last = bisect_left(self._folded, typed), bisect_left(self._folded, typed + _LAST)
@@ -134,6 +137,12 @@ class Completer:
             ranks = np.partition(ranks, _LOOKED_AT)[:_LOOKED_AT]
         rows: list[int] = self._ranked[np.unique(ranks)].tolist()
         return [row for row in rows if all(run in self._folded[row] for run in runs)]
+
+
+def _typed(prefix: str) -> tuple[str, list[str]]:
+    """Return what was typed, folded, and its distinct words."""
+    typed = " ".join(fold(prefix).split())
+    return typed, list(dict.fromkeys(_TOKEN.findall(typed)))
 
 
 def _common(slices: list[Ranks]) -> Ranks:

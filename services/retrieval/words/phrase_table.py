@@ -5,7 +5,7 @@ from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,8 @@ from services.retrieval.words.phrases import Key, Phrase, folded, phrases_of
 _LEAST_FRESH = 4_096
 _FRESH_SHARE = 16  # one in so many phrases may be new before they are sorted in
 _GATHERED_AT_ONCE = 65_536  # phrases
+_LEAST_CHANGED = 4_096  # phrases, or one in so many of them, whose change is noted
+_CHANGED_SHARE = 64
 _NOWHERE = -1
 
 
@@ -66,7 +68,11 @@ class PhraseTable:
 
     def __init__(self) -> None:
         self._columns = _Columns()
+        self._changed: set[int] | None = None  # hashes, since all were offered; None when they are too many
         self.state = 0
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_changed": None}
 
     def __len__(self) -> int:
         return self._columns.alive
@@ -78,8 +84,21 @@ class PhraseTable:
         return columns.counted(slot) if slot != _NOWHERE and columns.products[slot] else None
 
     def offered(self, least: int) -> Offered:
-        """Return what may be suggested: the queries that at least `least` products hold, and all others."""
+        """Return what may be suggested: the queries that at least `least` products hold, and all others.
+
+        From then on it is noted what changes.
+        """
+        self._changed = set()
         return self._columns.offered(least)
+
+    @property
+    def few_changed(self) -> bool:
+        """Whether `changed` tells all that has changed since all were offered: one in 64 phrases at most."""
+        return self._changed is not None
+
+    def changed(self, least: int) -> Offered:
+        """Return what may be suggested of the phrases whose products changed since all were offered."""
+        return self._columns.offered(least, sorted(self._changed or ()))
 
     def put(self, said: Said, replaced: Said | None = None) -> None:
         """Add what a product says, in place of what it said before."""
@@ -91,8 +110,7 @@ class PhraseTable:
         ):
             there = known != _NOWHERE and (columns.products[known] or columns.text(known) == phrase.text)
             columns.count(known if there else columns.append(hashed, phrase), 1, said.popularity)
-        self.state += 1
-        self._tidy()
+        self._note(said)
 
     def remove(self, said: Said) -> None:
         """Remove what a product says. Raises KeyError when none said it."""
@@ -102,7 +120,14 @@ class PhraseTable:
             raise KeyError("no product was put that says this")
         for slot in slots:
             columns.count(slot, -1, -said.popularity)
+        self._note(said)
+
+    def _note(self, said: Said) -> None:
         self.state += 1
+        if self._changed is not None:
+            self._changed.update(said.hashes)
+            if len(self._changed) > max(_LEAST_CHANGED, len(self._columns) // _CHANGED_SHARE):
+                self._changed = None
         self._tidy()
 
     def _tidy(self) -> None:
@@ -162,14 +187,22 @@ class _Columns:
         phrase = Phrase(self.text(slot), kind, self._listing[self._paths[slot]])
         return Counted(phrase, self.products[slot], self._popularity[slot])
 
-    def offered(self, least: int) -> Offered:
-        products, kinds = np.array(self.products, np.int64), np.array(self.kinds, np.uint8)
-        popularity, ends = np.array(self._popularity, np.float64), np.array(self._ends, np.int64)
-        wanted = np.where(kinds == int(SuggestionKind.SUGGESTION_KIND_QUERY), least, 1)
-        slots = np.flatnonzero(products >= wanted)
-        return Offered(
-            bytes(self._texts), ends[slots], ends[slots + 1], kinds[slots], products[slots], popularity[slots]
-        )
+    def offered(self, least: int, hashes: Sequence[int] | None = None) -> Offered:
+        """Return what may be suggested of all phrases, or of those there are of `hashes`."""
+        kinds, held = np.frombuffer(self.kinds, np.uint8), np.frombuffer(self.products, np.uint32)
+        ends, texts = np.frombuffer(self._ends, np.int64), np.frombuffer(self._texts, np.uint8)
+        slots = np.arange(len(self)) if hashes is None else np.array(self.slots_of(hashes), np.int64)
+        slots = slots[slots != _NOWHERE]
+        wanted = np.where(kinds[slots] == int(SuggestionKind.SUGGESTION_KIND_QUERY), least, 1)
+        slots = slots[held[slots] >= wanted]
+        starts, ends = ends[slots], ends[slots + 1]
+        if hashes is None:
+            packed = bytes(self._texts)
+        else:
+            packed = bytes(_gathered(texts, starts, ends - starts))
+            starts, ends = np.cumsum(ends - starts) - (ends - starts), np.cumsum(ends - starts)
+        popularity = np.frombuffer(self._popularity, np.float64)[slots]
+        return Offered(packed, starts, ends, kinds[slots], held[slots].astype(np.int64), popularity)
 
     def append(self, hashed: int, phrase: Phrase) -> int:
         """Return a new slot that holds `phrase`, of no product yet."""

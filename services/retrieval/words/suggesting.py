@@ -3,7 +3,7 @@
 import math
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TypeGuard, cast
@@ -38,12 +38,38 @@ _QUERY = SuggestionKind.SUGGESTION_KIND_QUERY
 
 
 @dataclass(frozen=True)
-class _Snapshot:
-    state: int
+class _Layer:
+    """Phrases that can be completed, and the kind of each: uint8 [n]."""
+
     kinds: NDArray[np.uint8]
     completer: Completer
+
+    def chosen(self, language: str) -> NDArray[np.bool_] | None:
+        """Return which phrases are in `language`: bool [n], None for all."""
+        chinese = self.completer.chinese
+        return {"zh": chinese, "en": ~chinese}.get(language)
+
+
+@dataclass(frozen=True)
+class _Snapshot:
+    """All phrases as they once were and, in a layer above, those that changed since."""
+
+    state: int
+    layers: tuple[_Layer, ...]
     built_at: float
     took: float
+
+    def completions(self, prefix: str, language: str) -> list[tuple[_Layer, Completion]]:
+        """Return what goes on from `prefix`, best first; one edit is forgiven where nothing else does."""
+        for complete in (Completer.complete, Completer.nearly):
+            found = [
+                (layer, each)
+                for layer in self.layers
+                for each in complete(layer.completer, prefix, layer.chosen(language))
+            ]
+            if found:
+                return sorted(found, key=lambda each: -each[1].score)
+        return []
 
 
 class Suggester:
@@ -52,7 +78,7 @@ class Suggester:
     `read` runs a function while the table is not changed; `documents` says how many products hold a term.
     `past` are past queries by how often each was put; one is offered while the catalogue holds all its words.
     A product that is gone is never offered; one that is new is: in a large catalogue within ten seconds, or
-    ten times as long as it takes to index the phrases.
+    ten times as long as it takes to index what changed. All phrases are indexed anew when many have changed.
     """
 
     def __init__(
@@ -66,7 +92,7 @@ class Suggester:
         self._past = dict(past or {})
         self._builder = Threads(1, thread_name_prefix="suggestions")
         self._building: Future[None] | None = None
-        self._lock = threading.Lock()
+        self._lock, self._one_builds = threading.Lock(), threading.Lock()
         self._snapshot: _Snapshot | None = None
 
     def prepare(self) -> Future[None]:
@@ -86,15 +112,12 @@ class Suggester:
 
         Raises Unavailable while the phrases of a large catalogue are indexed for the first time.
         """
-        snapshot = self._fresh()
-        chinese = snapshot.completer.chinese
-        allowed = {"zh": chinese, "en": ~chinese}.get(language)
         found: dict[str, Suggestion] = {}
-        for completion in snapshot.completer.complete(prefix, allowed):
-            text = snapshot.completer.text(completion.phrase)
+        for layer, completion in self._fresh().completions(prefix, language):
+            text = layer.completer.text(completion.phrase)
             if text in found:
                 continue
-            counted = self._offered(text, cast("SuggestionKind.ValueType", snapshot.kinds[completion.phrase]))
+            counted = self._offered(text, cast("SuggestionKind.ValueType", layer.kinds[completion.phrase]))
             if counted is not None:
                 found[text] = _suggestion(counted, text, completion)
                 if len(found) == limit:
@@ -129,7 +152,9 @@ class Suggester:
 
     def _serves(self, snapshot: _Snapshot | None) -> TypeGuard[_Snapshot]:
         """Tell whether a snapshot may answer until the next: not when it was made of an empty catalogue."""
-        return snapshot is not None and (bool(snapshot.kinds.size) or snapshot.state == self._table.state)
+        if snapshot is None:
+            return False
+        return any(layer.kinds.size for layer in snapshot.layers) or snapshot.state == self._table.state
 
     def _may_build(self, snapshot: _Snapshot) -> bool:
         if snapshot.state == self._table.state:
@@ -143,15 +168,20 @@ class Suggester:
         heap.give_back()
 
     def _build(self) -> None:
-        state, start = self._table.state, time.monotonic()
+        with self._one_builds:
+            state, start = self._table.state, time.monotonic()
+            layers = self._layers()
+            end = time.monotonic()
+            self._snapshot = _Snapshot(state, layers, end, end - start)
+
+    def _layers(self) -> tuple[_Layer, ...]:
+        if self._snapshot is not None and len(self._table) > _AT_ONCE:
+            changed = self._read(lambda: self._table.changed(_SHARED))
+            if self._table.few_changed:  # asked after: that many may have changed meanwhile
+                above = _layer(list(map(folded, changed.texts)), changed.kinds, _scores(changed))
+                return self._snapshot.layers[0], above
         offered = self._read(lambda: self._table.offered(_SHARED))
-        texts, kinds, scores = self._with_past(
-            list(map(folded, offered.texts)), offered.kinds, _scores(offered)
-        )
-        order = sorted(range(len(texts)), key=lambda place: (texts[place], kinds[place]))
-        completer = Completer([texts[place] for place in order], scores[order])
-        end = time.monotonic()
-        self._snapshot = _Snapshot(state, kinds[order], completer, end, end - start)
+        return (_layer(*self._with_past(list(map(folded, offered.texts)), offered.kinds, _scores(offered))),)
 
     def _with_past(
         self, texts: list[str], kinds: NDArray[np.uint8], scores: Scores
@@ -168,6 +198,11 @@ class Suggester:
         for text, times in self._past.items():
             scores[places[text]] += _PAST_WEIGHT * math.log1p(times)
         return texts, kinds, scores
+
+
+def _layer(texts: Sequence[str], kinds: NDArray[np.uint8], scores: Scores) -> _Layer:
+    order = sorted(range(len(texts)), key=lambda place: (texts[place], kinds[place]))
+    return _Layer(kinds[order], Completer([texts[place] for place in order], scores[order]))
 
 
 def past_queries(counted: Mapping[str, int]) -> dict[str, int]:
