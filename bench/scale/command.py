@@ -2,18 +2,18 @@
 
 import argparse
 import asyncio
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from bench import machine, priority, report
-from bench.measure import Stop
 from bench.scale import growth, picture
 from bench.scale import report as told
 from bench.scale.options import shortened
-from bench.scale.points import KeptPoints
+from bench.scale.points import KeptPoints, Point
 from bench.scale.runs import Run
-from bench.scale.steps import Size
+from bench.scale.steps import LOAD, Size
 from bench.session import stoppable
 
 _NOT_CIRCUMSTANCES = {"limit", "out", "command"}
@@ -49,33 +49,44 @@ async def _run(options: argparse.Namespace) -> int:
         told.show(list(kept))
         print(f"{len(kept)} points are kept; the same command goes on where this one ended")
         return 130 if stop() else 0
-    _finish(out, kept, facts | {"settings": settings}, stop)
+    _finish(options, list(kept), facts | {"settings": settings}, stop())
     return 0
 
 
-def _finish(out: Path, kept: KeptPoints, facts: dict[str, Any], stop: Stop) -> None:
-    points = list(kept)
+def _finish(
+    options: argparse.Namespace, points: Sequence[Point], facts: dict[str, Any], stopped: bool
+) -> None:
+    """Print and write what was measured and, where that is loads, what grows with what."""
+    out: Path = options.out
     told.show(points)
-    grown = growth.fit(points)
-    ratios = growth.checked(grown, points)
     more, sentences = told.of_parts(points)
-    sentences = told.of_growth(grown) + sentences + told.of_checks(ratios)
+    figures = {name: value for point in points for name, value in point.figures().items()} | more
     where = facts["machine"]
+    files = [out]
+    if LOAD in options.parts:
+        grown = growth.fit(points)
+        ratios = growth.checked(grown, points)
+        figures |= grown.figures() | ratios
+        sentences = told.of_growth(grown) + sentences + told.of_checks(ratios)
+        caption = (
+            f"{where['processor']}, {where['cores']} cores · commit {facts['commit']} · distinct queries"
+        )
+        files.append(out.with_suffix(".png"))
+        picture.draw(files[-1], points, grown, caption)
     print(f"{where['processor']}, {where['cores']} cores, Python {where['python']}, commit {facts['commit']}")
     for sentence in sentences:
         print(sentence)
-    figures = {name: value for point in points for name, value in point.figures().items()}
-    contents = {
-        "figures": figures | more | grown.figures() | ratios,
-        **facts,
-        "findings": sentences,
-        "points": [asdict(point) for point in points],
-        "stopped": stop(),
-    }
-    report.write(out, contents)
-    caption = f"{where['processor']}, {where['cores']} cores · commit {facts['commit']} · distinct queries"
-    picture.draw(out.with_suffix(".png"), points, grown, caption)
-    print(f"written to {out}, {out.with_suffix('.png')}")
+    report.write(
+        out,
+        {
+            "figures": figures,
+            **facts,
+            "findings": sentences,
+            "points": [asdict(point) for point in points],
+            "stopped": stopped,
+        },
+    )
+    print(f"written to {', '.join(map(str, files))}")
 
 
 def _plain(value: Any) -> Any:

@@ -215,6 +215,24 @@ async def test_run_ends_at_its_limit_goes_on_and_leaves_figures_and_a_picture(
     assert main([*goal, "--out", str(tmp_path / "plan.json")]) == 0
 
 
+async def test_writes_alone_are_told_and_nothing_is_fitted(
+    stack: _Stack, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "scale.json"
+    queries = tmp_path / "queries.txt"
+    queries.write_text("shoe\n", encoding="utf-8")
+    arguments = ["scale", *_SHORT, "--parts", "writes", "--queries", str(queries), "--out", str(out)]
+    assert await asyncio.to_thread(main, arguments) == 0
+    assert "100k/writing: " in capsys.readouterr().out
+    figures = json.loads(out.read_text(encoding="utf-8"))["figures"]
+    assert figures["scale/100k/writing/cpu_over_quiet"] > 0
+    assert not any(name.startswith("scale/fit") for name in figures)
+    assert not out.with_suffix(".png").exists()
+    goal = ["plan", "--rate", "10", "--products", "50000", "--p99-ms", "500", "--measured", str(out)]
+    assert main([*goal, "--out", str(tmp_path / "plan.json")]) == 1
+    assert "make bench-scale" in capsys.readouterr().err
+
+
 async def test_gateway_that_tells_no_cpu_is_a_sentence(
     stack: _Stack, gateway: FaultyGateway, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
