@@ -20,6 +20,7 @@ from bench.options import parse
 from bench.plan import command as plan
 from bench.plan.capacity import ImpossibleGoal
 from bench.scale import command as scale
+from bench.scale.builds import NotBuilding
 from bench.scale.growth import GrowthError
 from bench.scale.points import PointsError
 from bench.serving import NotServed
@@ -27,7 +28,7 @@ from bench.session import about, close, own_target, stoppable
 
 _TOLD = (
     *(queries.QueryFileError, UnreachableError, gate.GateError, NotServed),
-    *(PointsError, GrowthError, ImpossibleGoal, ValueError),
+    *(PointsError, GrowthError, ImpossibleGoal, NotBuilding, ValueError),
 )
 
 

@@ -81,6 +81,11 @@ def count(text: str) -> int:
     return integer(text, 1, 256)
 
 
+def queries(text: str) -> int:
+    """Read a number of queries."""
+    return integer(text, 1, 100_000)
+
+
 def processes(text: str) -> int:
     """Read a number of load processes."""
     return integer(text, 1, 32)

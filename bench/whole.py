@@ -97,21 +97,27 @@ async def settled(of: Target, stop: Stop) -> float:
     """Wait until a stack computes nothing by itself any more, and return for how long it did.
 
     Retrieval indexes the phrases of a large catalogue in the first minutes, and suggests nothing until then.
-    Raises NotServed when that takes longer than ten.
+    Raises NotServed when that takes longer than ten, and grpc.aio.AioRpcError.
     """
-    stub: Any = of.stubs[0]
     start = time.perf_counter()
-    while not stop() and time.perf_counter() - start < _SETTLED_SECONDS:
-        try:
-            await stub.Suggest(SuggestRequest(prefix="a"), timeout=5)
-        except grpc.aio.AioRpcError as error:
-            if error.code() in _NOT_YET:
-                await asyncio.sleep(_POLL_SECONDS)
-                continue
-        return time.perf_counter() - start
-    if stop():
-        return time.perf_counter() - start
-    raise NotServed(f"the gateway at {of.gateway} suggests nothing after {_SETTLED_SECONDS:g} s; see its log")
+    while not await _suggests(of.stubs[0]) and not stop():
+        if time.perf_counter() - start > _SETTLED_SECONDS:
+            raise NotServed(
+                f"the gateway at {of.gateway} suggests nothing after {_SETTLED_SECONDS:g} s; see its log"
+            )
+        await asyncio.sleep(_POLL_SECONDS)
+    return time.perf_counter() - start
+
+
+async def _suggests(stub: Any) -> bool:
+    """Tell whether suggestions are there; the gateway answers without them until then, and says so."""
+    try:
+        answer = await stub.Suggest(SuggestRequest(prefix="a"), timeout=5)
+    except grpc.aio.AioRpcError as error:
+        if error.code() in _NOT_YET:
+            return False
+        raise
+    return not answer.info.degraded
 
 
 def _note(found: Findings, name: str, measured: Measured, peak: float, generator_ms: float) -> None:

@@ -17,7 +17,7 @@ Reason = Literal["late", "unavailable", "overloaded", "error"]
 
 _WORDS: dict[Reason, str] = {
     "late": "no answer came in its share of the time",
-    "unavailable": "it is gone or silent",
+    "unavailable": "it is gone, silent or not ready yet",
     "overloaded": "it refused because too much was waiting",
     "error": "it failed; its log tells why under this request id",
 }

@@ -67,7 +67,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         default=["demo10k", "demo100k"],
         help=f"of {', '.join(SETS)}, with commas",
     )
-    parser.add_argument("--queries", type=_queries, default=600, help="queries of each set")
+    parser.add_argument("--queries", type=values.queries, default=600, help="queries of each set")
     parser.add_argument("--models", type=Path, default=Path("models"), help="model store")
     parser.add_argument("--shop", type=Path, default=Path("data/demo_shop"), help="the generated demo shop")
     parser.add_argument(
@@ -75,10 +75,6 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--out", type=Path, default=Path("results/bench-retrieval.json"), help="the figures")
     return parser.parse_args(argv)
-
-
-def _queries(text: str) -> int:
-    return values.integer(text, 1, 100_000)
 
 
 if __name__ == "__main__":

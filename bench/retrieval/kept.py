@@ -8,7 +8,9 @@ or the demo shop is absent.
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from tqdm import tqdm
@@ -43,34 +45,48 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _keep(options: argparse.Namespace) -> None:
-    options.state.mkdir(parents=True, exist_ok=True)
-    store = ModelStore(options.models)
+@dataclass(frozen=True)
+class Kept:
+    """An open state folder: its record, the catalogue in it, and what makes the index."""
+
+    record: CatalogRecord
+    stored: StoredGeneration
+    maker: IndexMaker
+    keeper: SnapshotKeeper
+
+
+@contextmanager
+def opened(state: Path, models: Path) -> Iterator[Kept]:
+    """Yield what lies in `state`, made when it is absent. Raises StartupError without a model."""
+    state.mkdir(parents=True, exist_ok=True)
+    store = ModelStore(models)
     manifest = store.open("retriever").manifest
-    collaborative = CollaborativeModel.open(store, InferenceSettings(models=options.models))
+    collaborative = CollaborativeModel.open(store, InferenceSettings(models=models))
     maker = IndexMaker(collaborative, QueryWords.read(SHIPPED, None))
-    record = MilvusRecord.open(LiteEngine(options.state / _RECORD))
+    record = MilvusRecord.open(LiteEngine(state / _RECORD))
     try:
         stored = record.create(manifest.embedding_space, manifest.dimension)
-        wanted = SETS[options.set][1]
-        keeper = SnapshotKeeper(options.state)
-        if record.count(stored) == wanted and _is_kept(keeper, record, stored, maker):
-            print(f"{options.state} holds {wanted:,} products and a snapshot of their index")
-            return
-        print(f"{options.set}: making the catalogue and its embeddings")
-        searched = make(options.set, 1, Folders(options.models, options.shop, options.cache))
-        _write(record, stored, searched)
-        record.activate(stored)
-        _take_snapshot(keeper, record, stored, searched, maker)
+        yield Kept(record, stored, maker, SnapshotKeeper(state))
     finally:
         record.close()
 
 
-def _is_kept(
-    keeper: SnapshotKeeper, record: CatalogRecord, stored: StoredGeneration, maker: IndexMaker
-) -> bool:
-    index = keeper.restored(record, stored, maker)
-    keeper.close()
+def _keep(options: argparse.Namespace) -> None:
+    with opened(options.state, options.models) as kept:
+        wanted = SETS[options.set][1]
+        if kept.record.count(kept.stored) == wanted and _is_kept(kept):
+            print(f"{options.state} holds {wanted:,} products and a snapshot of their index")
+            return
+        print(f"{options.set}: making the catalogue and its embeddings")
+        searched = make(options.set, 1, Folders(options.models, options.shop, options.cache))
+        _write(kept.record, kept.stored, searched)
+        kept.record.activate(kept.stored)
+        _take_snapshot(kept, searched)
+
+
+def _is_kept(kept: Kept) -> bool:
+    index = kept.keeper.restored(kept.record, kept.stored, kept.maker)
+    kept.keeper.close()
     if index is not None:
         index.close()
     return index is not None
@@ -87,24 +103,18 @@ def _write(record: CatalogRecord, stored: StoredGeneration, searched: SearchSet)
         bar.update(count - bar.n)
 
 
-def _take_snapshot(
-    keeper: SnapshotKeeper,
-    record: CatalogRecord,
-    stored: StoredGeneration,
-    searched: SearchSet,
-    maker: IndexMaker,
-) -> None:
-    index = maker.begin(stored)
+def _take_snapshot(kept: Kept, searched: SearchSet) -> None:
+    index = kept.maker.begin(kept.stored)
     try:
         with tqdm(total=len(searched.products), desc="index", unit="product") as bar:
             for products, embeddings in _parts(searched):
                 index.upsert(products, embeddings)
                 bar.update(len(products))
         settled(index.vectors)
-        keeper.take(record, stored, index)
+        kept.keeper.take(kept.record, kept.stored, index)
         print(f"kept {len(index):,} products and a snapshot of their index")
     finally:
-        keeper.close()
+        kept.keeper.close()
         index.close()
 
 

@@ -11,6 +11,7 @@ from aisle.catalog.v1.product_pb2 import Product
 from bench.retrieval.measuring import Figures, Find, recall, resident_mb, timed
 from bench.retrieval.sets import SearchSet
 from services.retrieval import feedback, fusion
+from services.retrieval.agreement import BEST, WEIGHT, Agreement
 from services.retrieval.index import CatalogIndex
 from services.retrieval.vectors import VectorIndex
 from services.retrieval.words.query_words import QueryWords
@@ -75,8 +76,8 @@ def dense(index: VectorIndex, searched: SearchSet, count: int) -> Find:
 
 
 def fused(index: CatalogIndex, searched: SearchSet) -> Find:
-    """Rows of the 200 candidates with all their columns, as the service answers; demo ids tell their rows."""
-    row_of = {product.id: row for row, product in enumerate(searched.products)}
+    """Rows of the 200 candidates with all their columns, as the service answers."""
+    row_of = {product: row for row, product in enumerate(index.ids())}
 
     def find(query: int) -> Sequence[int]:
         found = index.search(searched.texts[query], searched.queries[query], LIMIT)
@@ -152,13 +153,21 @@ class _Writing(threading.Thread):
 
 def agreement(index: CatalogIndex, searched: SearchSet, found: Sequence[Sequence[int]]) -> float:
     """The share of the best 200 by fusing the scores of all products that are among those found."""
-    embeddings, truth = searched.embeddings, []
-    mean = embeddings.mean(axis=0)
-    for query, text in enumerate(searched.texts):
-        scores, words = embeddings @ searched.queries[query], index.match_words(text)
+    vectors, columns = index.vectors, index.held.rows.columns
+    every, truth = np.arange(len(index)), []
+    for query, text in zip(searched.queries, searched.texts, strict=True):
+        scores, words = vectors.scores(query, every), index.match_words(text)
         fused = fusion.fuse(scores, words.scores, fusion.LEXICAL_WEIGHT * words.emphasis)
         best = fusion.best(fused, feedback.BEST)
-        towards = feedback.direction(embeddings[best], fused[best], mean)
-        fused = fused + feedback.WEIGHT * fusion.standardise(embeddings @ towards)
+        towards = feedback.direction(vectors.at(best), fused[best], vectors.mean())
+        fused = fused + feedback.WEIGHT * fusion.standardise(vectors.scores(towards, every))
+        kinds = Agreement.of(fusion.best(fused, BEST), columns)
+        fused = fused + WEIGHT * kinds.scores(every, columns)
         truth.append(fusion.best(fused, LIMIT).tolist())
     return recall(found, truth, LIMIT)
+
+
+def nearest(index: VectorIndex, searched: SearchSet, count: int) -> list[list[int]]:
+    """The `count` rows nearest to each query, by the scores of all."""
+    every = np.arange(len(index))
+    return [fusion.best(index.scores(query, every), count).tolist() for query in searched.queries]

@@ -56,16 +56,19 @@ def demo(name: str, size: int, queries: int, folders: Folders) -> SearchSet:
     Queries are embedded by the published retriever. So are the shop's own products; a product of the larger
     shop gets the embedding of one of the same category, perturbed: to encode 100,000 takes an hour.
     """
-    own = load(folders.shop)
-    model = TextModel.open(ModelStore(folders.models), "retriever", InferenceSettings(models=folders.models))
-    encoded = EmbeddingCache(folders.cache, model)
-    prefixes = model.manifest
-    known = encoded.embed("products", [prefixes.passage_prefix + passage(each) for each in own.products])
-    texts = [query.text for query in own.queries if query.split == "test"][:queries]
-    vectors = encoded.embed("queries", [prefixes.query_prefix + question(text) for text in texts])
+    own, model = load(folders.shop), _retriever(folders)
+    texts, vectors = _asked(own, model, queries, folders)
+    passages = [model.manifest.passage_prefix + passage(each) for each in own.products]
+    known = EmbeddingCache(folders.cache, model).embed("products", passages)
     words = lexicon()
     scaled = make_products(words, draft_products(words, _SEED, size), _SEED)
     return SearchSet(name, scaled, _perturbed(own, known, scaled), texts, vectors)
+
+
+def asked(name: str, queries: int, folders: Folders) -> SearchSet:
+    """At most `queries` of the demo shop's own test queries without a catalogue, for one that is kept."""
+    texts, vectors = _asked(load(folders.shop), _retriever(folders), queries, folders)
+    return SearchSet(name, [], np.empty((0, vectors.shape[1]), np.float32), texts, vectors)
 
 
 def synthetic(name: str, size: int, queries: int, _: Folders) -> SearchSet:
@@ -79,6 +82,16 @@ def synthetic(name: str, size: int, queries: int, _: Folders) -> SearchSet:
         part[:] = _around(centres, random.integers(0, _CENTRES, len(part)), random)
     asked = _around(centres, random.integers(0, _CENTRES, queries), random)
     return SearchSet(name, [], embeddings, [], asked)
+
+
+def _retriever(folders: Folders) -> TextModel:
+    return TextModel.open(ModelStore(folders.models), "retriever", InferenceSettings(models=folders.models))
+
+
+def _asked(own: DemoShop, model: TextModel, queries: int, folders: Folders) -> tuple[list[str], Vectors]:
+    texts = [query.text for query in own.queries if query.split == "test"][:queries]
+    questions = [model.manifest.query_prefix + question(text) for text in texts]
+    return texts, EmbeddingCache(folders.cache, model).embed("queries", questions)
 
 
 def _perturbed(own: DemoShop, known: Vectors, products: Sequence[Product]) -> Vectors:

@@ -24,6 +24,8 @@ def draw(path: Path, points: Sequence[Point], growth: Growth, caption: str) -> N
     _memory(memory, load, growth)
     _latency(latency, load, growth)
     _clients(clients, [point for point in points if point.part == steps.CLIENTS])
+    for axes in (cpu, memory):
+        axes.xaxis.set_major_formatter("{x:,.0f}")
     for axes in (cpu, memory, latency, clients):
         axes.grid(alpha=0.3)
         axes.set_ylim(0, None)

@@ -17,7 +17,7 @@ class Point:
     """One configuration under one load; CPU and memory by process."""
 
     name: str
-    part: str  # of the run: load, clients, replicas or writes
+    part: str  # of the run, as `bench.scale.steps` names them
     products: int
     candidates: int
     rate: float  # calls answered per second

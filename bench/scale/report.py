@@ -70,7 +70,8 @@ def of_checks(ratios: Mapping[str, float]) -> list[str]:
 
 
 def _of_sizes(points: Sequence[Point]) -> tuple[dict[str, float], list[str]]:
-    """Return the latency of the largest catalogue over that of the smallest, at the pilots' rate."""
+    """Return the latency of the largest catalogue over that of the smallest, at the pilots' rate, and at what
+    recall."""
     pilots = sorted((each for each in points if each.name.endswith("/pilot")), key=lambda each: each.products)
     if len(pilots) < 2:
         return {}, []
@@ -78,15 +79,22 @@ def _of_sizes(points: Sequence[Point]) -> tuple[dict[str, float], list[str]]:
     over = {"p50": large.p50_ms / small.p50_ms, "p99": large.p99_ms / small.p99_ms}
     sentence = (
         f"{large.products:,} products over {small.products:,} at {small.rate:.0f} calls/s: "
-        f"p50 {over['p50']:.2f} times, p99 {over['p99']:.2f} times"
+        f"p50 {over['p50']:.2f} times, p99 {over['p99']:.2f} times; "
+        + ", ".join(f"{name} {share:.3f} (of {small.more[name]:.3f})" for name, share in large.more.items())
     )
     return {f"scale/largest_over_smallest/{name}": round(value, 4) for name, value in over.items()}, [
         sentence
     ]
 
 
+def _done_beside(busy: Point) -> str:
+    if busy.name.endswith(steps.WRITING):
+        return f"{busy.more['writes_per_second']:.1f} products a second written"
+    return f"{busy.more['embedded_per_second']:.1f} products a second embedded anew for another generation"
+
+
 def of_parts(points: Sequence[Point]) -> tuple[dict[str, float], list[str]]:
-    """Return figures and sentences of sizes, clients, replicas and writes beside those of single points."""
+    """Return figures and sentences of sizes, clients, replicas and what goes on beside searches."""
     figures, found = _of_sizes(points)
     clients = [point for point in points if point.part == steps.CLIENTS]
     if clients:
@@ -97,7 +105,7 @@ def of_parts(points: Sequence[Point]) -> tuple[dict[str, float], list[str]]:
     by_name = {point.name: point for point in points}
     for name, busy in by_name.items():
         quiet = by_name.get(f"{name.partition('/')[0]}/quiet")
-        if not name.endswith("/writing") or quiet is None:
+        if not name.endswith((steps.WRITING, steps.BUILDING)) or quiet is None:
             continue
         over = {
             "p99_over_quiet": busy.p99_ms / quiet.p99_ms,
@@ -105,9 +113,8 @@ def of_parts(points: Sequence[Point]) -> tuple[dict[str, float], list[str]]:
         }
         figures |= {f"scale/{name}/{each}": round(value, 4) for each, value in over.items()}
         found.append(
-            f"{name}: {busy.more['writes_per_second']:.1f} products a second written beside searches: "
-            f"p99 {over['p99_over_quiet']:.2f} times, CPU a search, the writes' included, "
-            f"{over['cpu_over_quiet']:.2f} times that without"
+            f"{name}: {_done_beside(busy)} beside searches: p99 {over['p99_over_quiet']:.2f} times, "
+            f"CPU a search, that of the rest included, {over['cpu_over_quiet']:.2f} times that without"
         )
     replicas = [point for point in points if point.part == steps.REPLICAS]
     if replicas:

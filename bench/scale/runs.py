@@ -11,10 +11,11 @@ import numpy as np
 from bench import load, machine, priority, scrape, watch
 from bench.measure import Load, Stop, Target, measure
 from bench.scale import steps
+from bench.scale.builds import Built
 from bench.scale.points import KeptPoints, Point
 from bench.scale.stack import Folders, Stack, serving, together
 from bench.scale.steps import Size, Step
-from bench.scale.writes import writing
+from bench.scale.writes import Written, writing
 from bench.summary import Summary, summarise
 from bench.whole import memory_mb
 
@@ -53,15 +54,20 @@ class Run:
                 return
             print(f"{step.name} ({number} of {len(wanted)})", flush=True)
             async with stack.target(step) as of:
-                point = await (self._closed if step.clients else self._open)(size, step, of)
+                measured = self._closed(size, step, of) if step.clients else self._open(size, step, of, stack)
+                point = await measured
+            if step.name == steps.pilot(size):
+                point = replace(point, more=point.more | dict(stack.recall))
             if not self._stop():
                 self._kept.note(point)
 
-    async def _open(self, size: Size, step: Step, of: Target) -> Point:
+    async def _open(self, size: Size, step: Step, of: Target, stack: Stack) -> Point:
         async with AsyncExitStack() as beside:
-            written = None
-            if step.part == steps.WRITES and step.name.endswith("writing"):
-                written = await beside.enter_async_context(writing(of, self._options.writes))
+            busy: Written | Built | None = None
+            if step.name.endswith(steps.WRITING):
+                busy = await beside.enter_async_context(writing(of, self._options.writes))
+            elif step.name.endswith(steps.BUILDING):
+                busy = await beside.enter_async_context(stack.building())
             before, started = await scrape.snapshot(of.metrics), time.process_time()
             planned = self._load_of(step)
             measured = await measure(of, planned, step.name, self._rate(size, step), self._stop)
@@ -69,9 +75,8 @@ class Run:
         if measured.watched is None:
             raise ValueError(f"the gateway at {of.gateway} told nothing of the calls of {step.name}")
         row, watched, more = measured.rows[0], measured.watched, _shares(step, before, after)
-        if written is not None:
-            more = {"writes_per_second": written.done / written.seconds, "failed_writes": written.failed}
-            watched = _by_search(watched, row)
+        if busy is not None:
+            more, watched = busy.figures(), _by_search(watched, row)
         seconds = planned.duration + planned.warmup
         generator = 1000 * spent / (row.requests * seconds / planned.duration)
         return await self._point(size, step, of, row=row, watched=watched, generator_ms=generator, more=more)

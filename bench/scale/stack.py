@@ -1,12 +1,13 @@
 """A stack under measurement: a copy of a kept catalogue, served, with gateways and replicas beside it."""
 
 import asyncio
+import json
 import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from bench import queries
 from bench.connection import connect
 from bench.measure import Stop, Target
 from bench.mixes import Mix
+from bench.scale.builds import Built, building, with_another_version
 from bench.scale.steps import USUAL_CANDIDATES, Size, Step
 from bench.serving import NotServed, Served, served, started
 from bench.whole import settled
@@ -35,12 +37,18 @@ class Folders:
 
 @dataclass(frozen=True)
 class Stack:
-    """A served catalogue, and the calls that are made of it."""
+    """A served catalogue, the calls made of it, and how much of what an exact search finds it finds."""
 
     served: Served
     mix: Mix
     folders: Folders
     scratch: Path
+    recall: Mapping[str, float]
+    version: str  # of the retriever beside the one that is served
+
+    def building(self) -> AbstractAsyncContextManager[Built]:
+        """Have the generation of another, equal version of the retriever built while a block runs."""
+        return building(self.served.addresses["retrieval"], self.version)
 
     @asynccontextmanager
     async def target(self, step: Step) -> AsyncIterator[Target]:
@@ -82,12 +90,12 @@ async def serving(size: Size, folders: Folders, seed: int, stop: Stop) -> AsyncI
     """
     mix = Mix(queries.read(folders.queries), draw="cold", users=_USERS, seed=seed)
     await asyncio.to_thread(_keep, size, folders)
+    recall = await asyncio.to_thread(_recall, size, folders)
     with ExitStack() as running:
         copy = running.enter_context(_copied(_state(size, folders)))
-        there = running.enter_context(
-            served(Path.cwd(), folders.models, copy / "state", environment=_ENVIRONMENT)
-        )
-        stack = Stack(there, mix, folders, copy)
+        models, version = with_another_version(folders.models, copy)
+        there = running.enter_context(served(Path.cwd(), models, copy / "state", environment=_ENVIRONMENT))
+        stack = Stack(there, mix, folders, copy, recall, version)
         async with stack.target(Step(size.name, "")) as of:
             print(f"{size.name}: settled after {await settled(of, stop):.0f} s", flush=True)
         yield stack
@@ -95,10 +103,23 @@ async def serving(size: Size, folders: Folders, seed: int, stop: Stop) -> AsyncI
 
 def _keep(size: Size, folders: Folders) -> None:
     command = [sys.executable, "-m", "bench.retrieval.kept", "--set", f"demo{size.name}"]
-    command += ["--state", str(_state(size, folders)), "--models", str(folders.models)]
-    command += ["--shop", str(folders.shop)]
-    if subprocess.run(command, check=False).returncode:
+    if subprocess.run([*command, *_flags(size, folders)], check=False).returncode:
         raise NotServed(f"the catalogue of {size.products:,} products could not be made; see above")
+
+
+def _recall(size: Size, folders: Folders) -> dict[str, float]:
+    with tempfile.TemporaryDirectory(prefix="aisle-scale-") as folder:
+        out = Path(folder) / "recall.json"
+        command = [sys.executable, "-m", "bench.retrieval.recalled", "--out", str(out)]
+        if subprocess.run([*command, *_flags(size, folders)], check=False).returncode:
+            raise NotServed(f"the catalogue of {size.products:,} products could not be searched; see above")
+        found: dict[str, float] = json.loads(out.read_text(encoding="utf-8"))["figures"]
+        return found
+
+
+def _flags(size: Size, folders: Folders) -> list[str]:
+    flags = {"--state": _state(size, folders), "--models": folders.models, "--shop": folders.shop}
+    return [text for flag, path in flags.items() for text in (flag, str(path))]
 
 
 def _state(size: Size, folders: Folders) -> Path:

@@ -4,7 +4,8 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-LOAD, CLIENTS, REPLICAS, WRITES = PARTS = ("load", "clients", "replicas", "writes")
+LOAD, CLIENTS, REPLICAS, WRITES, BUILDS = PARTS = ("load", "clients", "replicas", "writes", "builds")
+WRITING, BUILDING = "/writing", "/building"  # how the names of steps end that search beside those
 USUAL_CANDIDATES = 200
 REPLICATED = ("intent", "ranking")  # retrieval and the gateway own their state: one process each
 _CHECKED_CANDIDATES = 400
@@ -71,8 +72,10 @@ def of(size: Size, options: argparse.Namespace) -> list[Step]:
             for service in REPLICATED
             for many in options.replicas
         ]
-    if WRITES in parts and not middle:
-        steps += [Step(f"{name}/quiet", WRITES, quiet), Step(f"{name}/writing", WRITES, quiet)]
+    beside = {WRITES: WRITING, BUILDS: BUILDING}
+    busy = [Step(name + ending, part, quiet) for part, ending in beside.items() if part in parts]
+    if busy and not middle:
+        steps += [Step(f"{name}/quiet", busy[0].part, quiet), *busy]
     return steps
 
 

@@ -27,6 +27,10 @@ class Written:
     failed: int = 0
     seconds: float = 0.0
 
+    def figures(self) -> dict[str, float]:
+        """Return what is told of them beside the searches."""
+        return {"writes_per_second": self.done / self.seconds, "failed_writes": self.failed}
+
 
 @asynccontextmanager
 async def writing(of: Target, rate: float) -> AsyncIterator[Written]:

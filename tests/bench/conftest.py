@@ -21,6 +21,8 @@ from aisle.gateway.v1.gateway_pb2 import (
     RecordEventsResponse,
     SearchRequest,
     SearchResponse,
+    SuggestRequest,
+    SuggestResponse,
     UpsertProductsRequest,
     UpsertProductsResponse,
 )
@@ -47,6 +49,7 @@ class FaultyGateway(_Servicer):  # type: ignore[misc]
         self.written: list[Product] = []
         self.delay_seconds = 0.0
         self.refusals = 0  # of the next searches
+        self.without_suggestions = 0  # of the next beginnings
         self.turn, self.turn_seconds = asyncio.Lock(), 0.0
         self.handled: Callable[[], object] = lambda: None
 
@@ -62,6 +65,11 @@ class FaultyGateway(_Servicer):  # type: ignore[misc]
         if len(self.written) % 5 == 0:
             await context.abort(grpc.StatusCode.UNAVAILABLE, "every fifth write fails")
         return UpsertProductsResponse(upserted=len(request.products))
+
+    async def Suggest(self, request: SuggestRequest, context: Any) -> SuggestResponse:
+        self.without_suggestions -= 1
+        missing = [Degradation(stage=Stage.STAGE_RETRIEVAL)] if self.without_suggestions >= 0 else []
+        return SuggestResponse(info=AnswerInfo(degraded=missing))
 
     async def Search(self, request: SearchRequest, context: Any) -> SearchResponse:
         self.seen.append(request)

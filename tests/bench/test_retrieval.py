@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from aisle.catalog.v1.product_pb2 import Product
-from bench.retrieval import ours, picture, report, runs
+from bench.retrieval import ours, picture, recalled, report, runs
 from bench.retrieval.__main__ import main
 from bench.retrieval.measuring import recall
 from bench.retrieval.sets import Folders, SearchSet, synthetic
@@ -49,6 +49,24 @@ def test_fused_searches_are_measured_without_and_with_writes() -> None:
     assert busy.values["failed"] == 0
     assert busy.values["upserts_per_second"] > 0
     index.close()
+
+
+def test_what_an_index_finds_is_compared_with_the_best_of_all() -> None:
+    searched = _set(300)
+    index, _ = ours.built(searched)
+    assert recalled.of(index, searched) == {"recall@100": 1, "agreement@200": 1}
+    row = ours.nearest(index.vectors, searched, 1)[0][0]
+    index.delete([f"p{row}"])
+    assert recalled.of(index, searched)["recall@100"] == 1
+    index.close()
+
+
+def test_a_catalogue_that_is_not_kept_is_told_with_the_remedy(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = ["--state", str(tmp_path / "absent"), "--models", str(tmp_path), "--shop", str(tmp_path)]
+    assert recalled.main(flags) == 1
+    assert "make models" in capsys.readouterr().err
 
 
 def test_recall_is_the_share_of_the_best_that_were_found() -> None:

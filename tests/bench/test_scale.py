@@ -6,7 +6,7 @@ import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -20,6 +20,7 @@ from bench.measure import Target
 from bench.mixes import Mix
 from bench.options import parse
 from bench.scale import steps
+from bench.scale.builds import Built
 from bench.scale.stack import together
 from bench.serving import NotServed, started
 from tests.bench.conftest import FaultyGateway
@@ -40,7 +41,7 @@ def test_middle_size_and_a_point_of_the_largest_are_held_out() -> None:
     assert not any(step.part == steps.LOAD and not step.held_out for step in middle)
     assert [step.name for step in large] == [
         *("100k/pilot", "100k/load_30", "100k/load_60", "100k/candidates_50", "100k/candidates_400"),
-        *("100k/quiet", "100k/writing"),
+        *("100k/quiet", "100k/writing", "100k/building"),
     ]
     names = [step.name for step in small]
     assert {"10k/clients_1", "10k/clients_64", "10k/intent_4", "10k/ranking_2"} <= set(names)
@@ -138,9 +139,15 @@ def metrics(gateway: FaultyGateway) -> Iterator[dict[str, str]]:
 
 
 class _Stack:
+    recall: ClassVar = {"recall@100": 0.98}
+
     def __init__(self, gateway: FaultyGateway, metrics: dict[str, str]) -> None:
         self._gateway, self._metrics = gateway, metrics
         self.asked: list[steps.Step] = []
+
+    @asynccontextmanager
+    async def building(self) -> AsyncIterator[Built]:
+        yield Built(products=60, seconds=3.0)
 
     @asynccontextmanager
     async def target(self, step: steps.Step) -> AsyncIterator[Target]:
@@ -203,10 +210,14 @@ async def test_run_ends_at_its_limit_goes_on_and_leaves_figures_and_a_picture(
     assert figures["scale/largest_over_smallest/p50"] == pytest.approx(
         figures["scale/100k/pilot/p50_ms"] / figures["scale/10k/pilot/p50_ms"], rel=1e-3
     )
+    assert figures["scale/100k/pilot/recall@100"] == 0.98
+    assert "recall@100 0.980 (of 0.980)" in printed
     assert figures["plan/100k/candidates_400/predicted_over_measured"] == pytest.approx(1, abs=0.05)
     assert figures["plan/30k/load_40/memory_predicted_over_measured"] == pytest.approx(1, abs=0.01)
     assert figures["scale/10k/writing/writes_per_second"] > 0
     assert figures["scale/10k/writing/failed_writes"] > 0
+    assert figures["scale/10k/building/embedded_per_second"] == 20
+    assert figures["scale/100k/building/p99_over_quiet"] > 0
     assert out.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
     assert "a closed loop answers most" in printed and "M/M/" in printed
     assert len({product.price.amount for product in gateway.written}) > 1

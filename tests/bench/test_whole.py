@@ -25,7 +25,7 @@ from tests.runtime.processes import running
 async def test_both_mixes_are_measured_and_compared(
     gateway: FaultyGateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    gateway.turn_seconds = 0.02
+    gateway.turn_seconds, gateway.without_suggestions = 0.02, 2
     environments: list[Any] = []
     registry = CollectorRegistry()
     Gauge("aisle_index_rows", "Products in the index.", registry=registry).set(7)
@@ -49,6 +49,7 @@ async def test_both_mixes_are_measured_and_compared(
     written = json.loads(out.read_text())
     figures = written["figures"]
     assert written["catalogue_products"] == 7
+    assert figures["cold/settled_seconds"] > 0.5 > figures["warm/settled_seconds"]
     assert 20 < figures["cold/saturation_qps"] < 60
     assert figures["warm/over_cold"] == pytest.approx(
         figures["warm/saturation_qps"] / figures["cold/saturation_qps"], rel=1e-3
