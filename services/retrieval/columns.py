@@ -1,6 +1,7 @@
 """What ranking, filters and facets need to know of every product, kept as columns."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,23 +19,22 @@ AVAILABILITIES = {
 }
 
 _FIRST_CAPACITY = 1024
-_NUMBERS = np.dtype(
-    [
-        ("price", np.float64),
-        ("rating", np.float32),
-        ("review_count", np.int32),
-        ("positive_review_share", np.float32),
-        ("create_seconds", np.int64),
-        ("available", np.bool_),
-    ]
-)
+_NUMBERS: Mapping[str, type[np.generic]] = {
+    "price": np.float64,
+    "rating": np.float32,
+    "review_count": np.int32,
+    "positive_review_share": np.float32,
+    "create_seconds": np.int64,
+    "available": np.bool_,
+}
 
 
 class ColumnStore:
     """The columns of rows 0 … n − 1. Not thread-safe: changes and reads must not overlap."""
 
     def __init__(self) -> None:
-        self._numbers = np.zeros(_FIRST_CAPACITY, _NUMBERS)
+        # One array each: a filter reads one of them, a million values in .5 ms.
+        self._numbers = {name: np.zeros(_FIRST_CAPACITY, kind) for name, kind in _NUMBERS.items()}
         self._brands = ValuesColumn()
         self._categories = ValuesColumn()
         self._attributes: dict[str, ValuesColumn] = {}
@@ -43,16 +43,11 @@ class ColumnStore:
 
     def put(self, row: int, product: Product) -> None:
         """Store what `product` says at `row`."""
-        if row >= self._numbers.size:
-            self._numbers = np.concatenate([self._numbers, np.zeros_like(self._numbers)])
-        self._numbers[row] = (
-            product.price.amount if product.HasField("price") else np.nan,
-            product.rating if product.HasField("rating") else np.nan,
-            product.review_count,
-            product.positive_review_share if product.HasField("positive_review_share") else np.nan,
-            product.create_time.seconds,
-            product.availability != Availability.AVAILABILITY_OUT_OF_STOCK,
-        )
+        for name, value in _numbers_of(product).items():
+            column = self._numbers[name]
+            if row >= column.size:
+                column = self._numbers[name] = np.concatenate([column, np.zeros_like(column)])
+            column[row] = value
         self._brands.put(row, (product.brand,))
         self._put_category(row, product.category_path)
         self._put_attributes(row, product)
@@ -62,19 +57,20 @@ class ColumnStore:
 
     def move(self, source: int, target: int) -> None:
         """Copy row `source` to row `target`."""
-        self._numbers[target] = self._numbers[source]
+        for numbers in self._numbers.values():
+            numbers[target] = numbers[source]
         for column in self._columns():
             column.move(source, target)
 
     def fill(self, columns: ProductColumns, rows: NDArray[np.intp]) -> None:
         """Write the columns of `rows`, all but the ids, into an empty message: a copy of it costs more."""
-        numbers = self._numbers[rows]
-        columns.prices.extend(numbers["price"].tolist())
-        columns.ratings.extend(numbers["rating"].tolist())
-        columns.review_counts.extend(numbers["review_count"].tolist())
-        columns.positive_review_shares.extend(numbers["positive_review_share"].tolist())
-        columns.create_seconds.extend(numbers["create_seconds"].tolist())
-        columns.available.extend(numbers["available"].tolist())
+        numbers = self._numbers
+        columns.prices.extend(numbers["price"][rows].tolist())
+        columns.ratings.extend(numbers["rating"][rows].tolist())
+        columns.review_counts.extend(numbers["review_count"][rows].tolist())
+        columns.positive_review_shares.extend(numbers["positive_review_share"][rows].tolist())
+        columns.create_seconds.extend(numbers["create_seconds"][rows].tolist())
+        columns.available.extend(numbers["available"][rows].tolist())
         _fill(columns.brands, *self._brands.dictionary(rows))
         _fill(columns.categories, *self._categories.dictionary(rows))
         for key, column in self._attributes.items():
@@ -84,9 +80,9 @@ class ColumnStore:
         _fill(columns.currencies, *self._others["currency"].dictionary(rows))
         _fill(columns.groups, *self._others["group"].dictionary(rows))
 
-    def numbers(self, rows: int) -> NDArray[np.void]:
-        """Return the numeric columns of rows 0 … `rows` − 1 as one structured array [rows]."""
-        return self._numbers[:rows]
+    def numbers(self, rows: int) -> Mapping[str, NDArray[Any]]:
+        """Return the numeric columns of rows 0 … `rows` − 1 by name: views [rows]."""
+        return {name: column[:rows] for name, column in self._numbers.items()}
 
     def texts(self, name: str) -> ValuesColumn:
         """Return the column "brand", "category" (whole paths), "availability", "currency" or "group"."""
@@ -125,6 +121,19 @@ class ColumnStore:
         yield from self._levels
         yield from self._attributes.values()
         yield from self._others.values()
+
+
+def _numbers_of(product: Product) -> dict[str, float]:
+    return {
+        "price": product.price.amount if product.HasField("price") else np.nan,
+        "rating": product.rating if product.HasField("rating") else np.nan,
+        "review_count": product.review_count,
+        "positive_review_share": (
+            product.positive_review_share if product.HasField("positive_review_share") else np.nan
+        ),
+        "create_seconds": product.create_time.seconds,
+        "available": product.availability != Availability.AVAILABILITY_OUT_OF_STOCK,
+    }
 
 
 def _fill(column: DictionaryColumn, texts: list[str], places: list[int]) -> None:

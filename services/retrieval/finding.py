@@ -170,8 +170,7 @@ class Finder:
             hidden[rough.rows] = False
             groups = groups_of(self._rows, ask.wish)
             heads = passing if groups is None else collapse(passing, rough.spread_out(len(passing)), groups)
-            within = np.flatnonzero(heads[rough.rows])
-            best = _best_rows(rough.channels, _LOOKED_OVER_DEPTH * depth, within)
+            best = _best_rows(rough.channels, _LOOKED_OVER_DEPTH * depth, heads[rough.rows])
             rows = _united(rows, rough.rows[best])
             scored = self._scorer.score(words, embedding, rows, ask.beside, scored.said)
         mask[scored.pool.rows] = cuts.matching(scored.lexical, scored.dense, scored.pool.fused)
@@ -214,8 +213,7 @@ class Finder:
         rows = self._rows.vectors.nearest(embedding, _DEPTH * limit, allowed)
         complete = len(self._rows) if allowed is None else int(np.count_nonzero(allowed))
         if rows.size < complete:
-            within = np.flatnonzero(allowed) if allowed is not None else None
-            rows = _united(rows, _best_rows(others, _DEPTH * limit, within))
+            rows = _united(rows, _best_rows(others, _DEPTH * limit, allowed))
         return _united(rows, also) if also.size else rows
 
     def _spread_out(self, pool: Pool, ask: Ask) -> Scores:
@@ -247,13 +245,17 @@ def _both(mask: Mask, allowed: Mask | None) -> Mask:
     return mask if allowed is None else mask & allowed
 
 
-def _best_rows(channels: Sequence[Channel], count: int, rows: Rows | None = None) -> Rows:
-    """Return the `count` best rows that each channel of all rows finds among `rows`, in ascending order."""
+def _best_rows(channels: Sequence[Channel], count: int, allowed: Mask | None = None) -> Rows:
+    """Return the `count` best of the allowed rows that each channel of all rows finds, in ascending order."""
     found = _NO_ROWS
     for channel in channels:
-        pooled = channel if rows is None else channel.pooled(rows)
-        best = fusion.best_above(pooled.scores, count, channel.floor)
-        found = _united(found, best if rows is None else rows[best])
+        scores = channel.scores
+        if allowed is None:
+            best = fusion.best_above(scores, count, channel.floor)
+        else:
+            within = np.flatnonzero(allowed & (scores > channel.floor))
+            best = within[fusion.best(scores[within], count)]
+        found = _united(found, best)
     return found
 
 

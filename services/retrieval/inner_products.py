@@ -1,5 +1,8 @@
 """Inner products of one query with many embeddings, on the calling thread."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import faiss
 import numpy as np
 from numpy.typing import NDArray
@@ -31,13 +34,9 @@ def inner_products_of(matrix: Vectors, rows: NDArray[np.intp], query: Vectors) -
     """
     dimension = matrix.shape[1]
     _check(query, dimension)
-    faiss.omp_set_num_threads(1)  # of the calling thread alone
     places, right = np.ascontiguousarray(rows, np.int64), np.ascontiguousarray(query, np.float32)
     products = np.empty(rows.size, np.float32)
-    # FAISS calls its threads together even for one query, and where cores are busy waits for them: 12 ms.
-    threads = faiss.omp_get_max_threads()
-    faiss.omp_set_num_threads(1)
-    try:
+    with on_this_thread():
         faiss.fvec_inner_products_by_idx(  # type: ignore[attr-defined]
             faiss.swig_ptr(products),
             faiss.swig_ptr(right),
@@ -47,9 +46,21 @@ def inner_products_of(matrix: Vectors, rows: NDArray[np.intp], query: Vectors) -
             1,
             rows.size,
         )
+    return products
+
+
+@contextmanager
+def on_this_thread() -> Iterator[None]:
+    """Keep FAISS on the calling thread while the block runs.
+
+    It calls its threads together even for one query, and where cores are busy waits for them: 12 ms.
+    """
+    threads = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(1)
+    try:
+        yield
     finally:
         faiss.omp_set_num_threads(threads)
-    return products
 
 
 def _check(query: Vectors, dimension: int) -> None:

@@ -43,7 +43,7 @@ class LexicalIndex:
         self.state = 0  # grows with every change: scores of another state are not to be used
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_damping": None, "_gains": KeptGains()}
+        return self.__dict__ | {"_damping": None, "_gains": KeptGains(self._rows)}
 
     def __len__(self) -> int:
         return self._documents
@@ -152,6 +152,15 @@ class LexicalIndex:
                 self._gains_of(term, posting).add_to(scores)
         return scores[:rows]
 
+    def scores_at(self, terms: Sequence[str], rows: Rows, n: int) -> tuple[Scores, float]:
+        """Return the scores of `rows`, float32 [m], all below `n`, and the highest that any row has."""
+        posting = self._postings.get(terms[0]) if len(terms) == 1 else None
+        if posting is None:
+            scores = self.scores(terms, n)
+            return scores[rows], float(scores.max(initial=0.0))
+        gains = self._gains_of(terms[0], posting)
+        return gains.at(rows, self._rows), float(gains.values.max(initial=0.0))
+
     def _rows_of(self, term: str) -> Rows:
         packed = np.frombuffer(self._postings.get(term, _EMPTY), np.uint32)
         return (packed >> _FREQUENCY_BITS).astype(np.intp)
@@ -208,7 +217,7 @@ class LexicalIndex:
         self._documents += documents
         self._total_length += length
         self._damping = None
-        self._gains.clear()
+        self._gains.clear(self._rows)
         self.state += 1
 
     def _resize(self, rows: int) -> None:

@@ -30,10 +30,11 @@ def test_best_above_a_floor_are_the_best_without_the_others(
     assert fusion.best_above(scores, limit, floor).tolist() == expected
 
 
+@pytest.mark.parametrize("rows", [40_000, 1_000_000])
 @pytest.mark.parametrize("share", [0.0, 0.001, 0.02, 0.3, 1.0])
-def test_best_above_a_floor_of_very_many_are_the_best_however_few_were_found(share: float) -> None:
+def test_best_above_a_floor_of_very_many_are_the_best_however_few_were_found(share: float, rows: int) -> None:
     random = np.random.default_rng(1)
-    found = random.random(40_000) < share
+    found = random.random(rows) < share
     scores = (found * random.integers(1, 50, found.size)).astype(np.float32)
     expected = sorted(np.flatnonzero(found).tolist(), key=lambda row: (-scores[row], row))[:300]
     assert fusion.best_above(scores, 300, 0.0).tolist() == expected

@@ -65,7 +65,8 @@ def test_replaced_and_moved_documents_score_as_if_put_anew(
 
 @pytest.mark.parametrize("room", [0, 300, 64 << 20])
 def test_what_is_kept_between_queries_changes_no_score(monkeypatch: pytest.MonkeyPatch, room: int) -> None:
-    monkeypatch.setattr(gains, "_MOST_KEPT_BYTES", room)
+    monkeypatch.setattr(gains, "_LEAST_ROOM", room)
+    monkeypatch.setattr(gains, "_ROOM_PER_ROW", 0)
     random = np.random.default_rng(1)
     documents = {row: random.choice(list("aaaabbcdefg"), 6).tolist() for row in range(40)}
     index = LexicalIndex()
@@ -77,6 +78,18 @@ def test_what_is_kept_between_queries_changes_no_score(monkeypatch: pytest.Monke
         rows, scores = index.whole(query)
         assert set(rows.tolist()) == {row for row, terms in documents.items() if set(query) <= set(terms)}
         np.testing.assert_allclose(scores, np.array(expected)[rows], rtol=1e-4)
+
+
+def test_more_rows_keep_more_gains(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gains, "_LEAST_ROOM", 1_000)
+    kept = gains.KeptGains()
+    for term in "abcd":
+        kept.put(term, gains.Gains(None, np.ones(100, np.float32)))
+    assert [term for term in "abcd" if kept.get(term)] == ["c", "d"]
+    kept.clear(rows=10)
+    for term in "abcd":
+        kept.put(term, gains.Gains(None, np.ones(100, np.float32)))
+    assert all(map(kept.get, "abcd"))
 
 
 def test_rare_term_weighs_more_than_a_common_one() -> None:

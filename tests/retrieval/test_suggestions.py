@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from aisle.catalog.v1.words_pb2 import SuggestionKind
 from runtime.serving.errors import Unavailable
 from services.retrieval.index import CatalogIndex
-from services.retrieval.words import phrase_table, suggesting
+from services.retrieval.words import completion, phrase_table, suggesting
 from services.retrieval.words.completion import Completer
 from services.retrieval.words.query_words import QueryWords
 from services.retrieval.words.suggesting import past_queries
@@ -123,10 +123,10 @@ def test_new_products_are_offered_and_gone_ones_are_not() -> None:
     assert "Watches" not in _texts(index, "watc")
 
 
-def _one_by_one(monkeypatch: pytest.MonkeyPatch) -> CatalogIndex:
+def _one_by_one(monkeypatch: pytest.MonkeyPatch, words: QueryWords | None = None) -> CatalogIndex:
     """A catalogue whose phrases are indexed beside, whenever asked."""
     monkeypatch.setattr(suggesting, "_AT_ONCE", 1)
-    index = _index()
+    index = _index(words)
     index.suggester.prepare().result()
     return index
 
@@ -162,6 +162,29 @@ def test_what_changed_is_offered_without_indexing_all_anew(monkeypatch: pytest.M
     assert _texts(index, "sam").count("Samsung") == 1
     assert next(each for each in index.suggester.suggest("sam") if each.text == "Samsung").products == 3
     assert changed < index.held.phrases.offered(2).starts.size // 2
+    index.close()
+
+
+def test_what_is_gone_takes_no_place_among_those_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(completion, "_LOOKED_AT", 1)
+    index = _one_by_one(monkeypatch)
+    best, *_ = _texts(index, "galaxy")
+    assert best == "galaxy"
+    index.delete(["g1", "g2"])
+    index.suggester.prepare().result()
+    assert _texts(index, "galaxy") == _texts(index, "galaxy", language="en") == ["Galaxy Watch"]
+    assert _texts(index, "galaxy", language="zh") == []
+    index.upsert(PRODUCTS[:2], unit_rows(2))
+    index.suggester.prepare().result()
+    assert _texts(index, "galaxy")[0] == best
+    index.close()
+
+
+def test_past_query_is_offered_though_the_product_called_so_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    index = _one_by_one(monkeypatch, QueryWords(past_queries=past_queries({"galaxy s7": 50})))
+    index.delete(["g1"])  # one product alone is not offered as a query
+    index.suggester.prepare().result()
+    assert "galaxy s7" in [text.lower() for text in _texts(index, "galaxy")]
     index.close()
 
 

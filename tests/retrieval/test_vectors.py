@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from services.retrieval import building, fusion
+from services.retrieval import building, fusion, positions, vectors
 from services.retrieval.graph import Graph
 from services.retrieval.inner_products import inner_products
 from services.retrieval.locking import ReadWriteLock
@@ -104,6 +104,19 @@ def test_rows_that_pass_but_lie_far_from_the_query_are_found(changed: Changing) 
     allowed = np.zeros(len(changed.held), np.bool_)
     allowed[np.argsort(scores)[:9_000]] = True
     assert changed.recall(query[None], 100, allowed) == 1
+
+
+def test_very_many_that_lie_far_from_the_query_are_found_without_looking_at_all(
+    changed: Changing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vectors, "_SCANNED_ROWS", 0)
+    query = clustered(1, seed=6)[0]
+    allowed = np.zeros(len(changed.held), np.bool_)
+    allowed[np.argsort(np.stack(changed.held) @ query)[:3_000]] = True
+    assert changed.index.nearest(query, 2_000, allowed).size == 3_000  # the graph finds fewer than 2,000
+    monkeypatch.setattr(positions, "_MANY", 2_000)
+    assert 2_000 <= changed.index.nearest(query, 2_000, allowed).size < 3_000
+    assert changed.recall(query[None], 2_000, allowed) >= 0.98
 
 
 def test_scores_and_spread_equal_those_of_the_plain_array(changed: Changing) -> None:

@@ -84,12 +84,11 @@ def _restriction(asked: Restriction, catalog: CatalogRows) -> Mask:
 
 
 def _texts(asked: Restriction, name: str, column: ValuesColumn, n: int) -> Mask:
-    present = column.present(n)
     if _asks_presence(asked, name):
-        return present
+        return column.present(n)
     _require(asked, name, "a text", ("=", "!=", ":"))
     found = column.holding(asked.value.text, n)
-    return present & ~found if asked.comparator == "!=" else found
+    return column.present(n) & ~found if asked.comparator == "!=" else found
 
 
 def _branch(asked: Restriction, catalog: CatalogRows) -> Mask:

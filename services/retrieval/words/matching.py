@@ -33,9 +33,9 @@ def _credit(scores: Scores, heard: Heard, lexical: LexicalIndex) -> None:
     rows, best = _best([lexical.whole(terms) for terms in heard.others], scores.size)
     if not rows.size:
         return
-    own = lexical.scores(heard.terms, scores.size)
-    most = own.max() or np.inf  # no product may say it as the query does
-    scores[rows] += np.maximum(_SYNONYM_WEIGHT * np.minimum(best, most) - own[rows], 0.0)
+    own, most = lexical.scores_at(heard.terms, rows, scores.size)
+    limit = most or np.inf  # no product may say it as the query does
+    scores[rows] += np.maximum(_SYNONYM_WEIGHT * np.minimum(best, limit) - own, 0.0)
 
 
 def _best(found: Sequence[tuple[Rows, Scores]], n: int) -> tuple[Rows, Scores]:

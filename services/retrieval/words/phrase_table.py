@@ -25,11 +25,12 @@ _NOWHERE = -1
 @dataclass(frozen=True)
 class Offered:
     """Phrases that may be suggested: their texts in UTF-8, one after the other, from `starts` to `ends`, and
-    of each its kind, how many products hold it, and how popular those are: numbers [n]."""
+    the hashes of their keys, their kinds, how many products hold each, how popular those are: numbers [n]."""
 
     packed: bytes
     starts: NDArray[np.int64]
     ends: NDArray[np.int64]
+    hashes: NDArray[np.uint64]
     kinds: NDArray[np.uint8]
     products: NDArray[np.int64]
     popularity: NDArray[np.float64]
@@ -96,9 +97,12 @@ class PhraseTable:
         """Whether `changed` tells all that has changed since all were offered: one in 64 phrases at most."""
         return self._changed is not None
 
-    def changed(self, least: int) -> Offered:
-        """Return what may be suggested of the phrases whose products changed since all were offered."""
-        return self._columns.offered(least, sorted(self._changed or ()))
+    def changed(self, least: int) -> tuple[Offered, NDArray[np.uint64]]:
+        """Return what may be suggested of the phrases whose products changed since all were offered, and the
+        hashes of those of them that may be no more."""
+        changed = sorted(self._changed or ())
+        offered = self._columns.offered(least, changed)
+        return offered, np.setdiff1d(np.array(changed, np.uint64), offered.hashes)
 
     def put(self, said: Said, replaced: Said | None = None) -> None:
         """Add what a product says, in place of what it said before."""
@@ -202,7 +206,8 @@ class _Columns:
             packed = bytes(_gathered(texts, starts, ends - starts))
             starts, ends = np.cumsum(ends - starts) - (ends - starts), np.cumsum(ends - starts)
         popularity = np.frombuffer(self._popularity, np.float64)[slots]
-        return Offered(packed, starts, ends, kinds[slots], held[slots].astype(np.int64), popularity)
+        known = np.frombuffer(self.hashes, np.uint64)[slots]
+        return Offered(packed, starts, ends, known, kinds[slots], held[slots].astype(np.int64), popularity)
 
     def append(self, hashed: int, phrase: Phrase) -> int:
         """Return a new slot that holds `phrase`, of no product yet."""

@@ -3,10 +3,10 @@
 import math
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass
-from typing import TypeGuard, cast
+from dataclasses import dataclass, replace
+from typing import Protocol, TypeGuard, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,8 @@ from services.retrieval.words.phrase_table import Counted, Offered, PhraseTable
 from services.retrieval.words.phrases import Phrase, folded
 
 Scores = NDArray[np.float64]
+Hashes = NDArray[np.uint64]
+R = TypeVar("R")
 
 DEFAULT_LIMIT = 8
 _REBUILD_SECONDS = 10.0
@@ -35,19 +37,36 @@ _PAST_WEIGHT = 2.0
 _KIND_BONUS = {SuggestionKind.SUGGESTION_KIND_CATEGORY: 1.0, SuggestionKind.SUGGESTION_KIND_BRAND: 1.0,
                SuggestionKind.SUGGESTION_KIND_PRODUCT: -1.0}  # fmt: skip
 _QUERY = SuggestionKind.SUGGESTION_KIND_QUERY
+_NEVER_GONE = 0  # as a hash: a past query may be offered when no product is called so
+
+
+class Reads(Protocol):
+    """Runs a function while nothing is changed, and returns what it returns."""
+
+    def __call__(self, read: Callable[[], R], /) -> R: ...
 
 
 @dataclass(frozen=True)
 class _Layer:
-    """Phrases that can be completed, and the kind of each: uint8 [n]."""
+    """Phrases that can be completed, the hash and the kind of each, [n], and which are there still: bool [n],
+    None for all."""
 
+    hashes: Hashes
     kinds: NDArray[np.uint8]
     completer: Completer
+    current: NDArray[np.bool_] | None = None
+
+    def without(self, gone: Hashes) -> "_Layer":
+        """Return the layer as it is when nothing is called as those of these hashes any more."""
+        return replace(self, current=~np.isin(self.hashes, gone) if gone.size else None)
 
     def chosen(self, language: str) -> NDArray[np.bool_] | None:
-        """Return which phrases are in `language`: bool [n], None for all."""
+        """Return which phrases are there still and in `language`: bool [n], None for all."""
         chinese = self.completer.chinese
-        return {"zh": chinese, "en": ~chinese}.get(language)
+        spoken = {"zh": chinese, "en": ~chinese}.get(language)
+        if spoken is None or self.current is None:
+            return self.current if spoken is None else spoken
+        return spoken & self.current
 
 
 @dataclass(frozen=True)
@@ -84,7 +103,7 @@ class Suggester:
     def __init__(
         self,
         table: PhraseTable,
-        read: Callable[[Callable[[], Offered]], Offered],
+        read: Reads,
         documents: Callable[[str], int],
         past: Mapping[str, int] | None = None,
     ) -> None:
@@ -176,33 +195,48 @@ class Suggester:
 
     def _layers(self) -> tuple[_Layer, ...]:
         if self._snapshot is not None and len(self._table) > _AT_ONCE:
-            changed = self._read(lambda: self._table.changed(_SHARED))
+            changed, gone = self._read(lambda: self._table.changed(_SHARED))
             if self._table.few_changed:  # asked after: that many may have changed meanwhile
-                above = _layer(list(map(folded, changed.texts)), changed.kinds, _scores(changed))
-                return self._snapshot.layers[0], above
+                return self._snapshot.layers[0].without(gone), _layer(_Phrases.of(changed))
         offered = self._read(lambda: self._table.offered(_SHARED))
-        return (_layer(*self._with_past(list(map(folded, offered.texts)), offered.kinds, _scores(offered))),)
+        return (_layer(_Phrases.of(offered).with_past(self._past)),)
 
-    def _with_past(
-        self, texts: list[str], kinds: NDArray[np.uint8], scores: Scores
-    ) -> tuple[list[str], NDArray[np.uint8], Scores]:
-        """Return the phrases and their scores with the past queries among them."""
-        if not self._past:
-            return texts, kinds, scores
-        places = {texts[place]: place for place in np.flatnonzero(kinds == int(_QUERY)).tolist()}
-        new = [text for text in self._past if text not in places]
-        texts += new
-        kinds = np.concatenate([kinds, np.full(len(new), _QUERY, np.uint8)])
-        scores = np.concatenate([scores, np.zeros(len(new))])
-        places |= {text: len(texts) - len(new) + place for place, text in enumerate(new)}
-        for text, times in self._past.items():
+
+@dataclass(frozen=True)
+class _Phrases:
+    """Folded phrases to be indexed: the text, hash, kind and score of each, [n]."""
+
+    texts: list[str]
+    hashes: Hashes
+    kinds: NDArray[np.uint8]
+    scores: Scores
+
+    @classmethod
+    def of(cls, offered: Offered) -> "_Phrases":
+        return cls(list(map(folded, offered.texts)), offered.hashes, offered.kinds, _scores(offered))
+
+    def with_past(self, past: Mapping[str, int]) -> "_Phrases":
+        """Return these with the past queries among them."""
+        if not past:
+            return self
+        places = {self.texts[place]: place for place in np.flatnonzero(self.kinds == int(_QUERY)).tolist()}
+        new = [text for text in past if text not in places]
+        texts = self.texts + new
+        hashes = np.concatenate([self.hashes, np.zeros(len(new), np.uint64)])
+        kinds = np.concatenate([self.kinds, np.full(len(new), _QUERY, np.uint8)])
+        scores = np.concatenate([self.scores, np.zeros(len(new))])
+        places |= {text: len(self.texts) + place for place, text in enumerate(new)}
+        for text, times in past.items():
             scores[places[text]] += _PAST_WEIGHT * math.log1p(times)
-        return texts, kinds, scores
+            hashes[places[text]] = _NEVER_GONE
+        return _Phrases(texts, hashes, kinds, scores)
 
 
-def _layer(texts: Sequence[str], kinds: NDArray[np.uint8], scores: Scores) -> _Layer:
+def _layer(phrases: _Phrases) -> _Layer:
+    texts, kinds = phrases.texts, phrases.kinds
     order = sorted(range(len(texts)), key=lambda place: (texts[place], kinds[place]))
-    return _Layer(kinds[order], Completer([texts[place] for place in order], scores[order]))
+    completer = Completer([texts[place] for place in order], phrases.scores[order])
+    return _Layer(phrases.hashes[order], kinds[order], completer)
 
 
 def past_queries(counted: Mapping[str, int]) -> dict[str, int]:
