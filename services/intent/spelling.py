@@ -17,6 +17,7 @@ from runtime.spelling.ordinary import frequent_words, ordinary_words
 from services.intent.deletions import Deletions
 from services.intent.labels import Vocabulary
 from services.intent.model_numbers import find_model_numbers
+from services.intent.pictures import without_pictures
 from services.intent.slips import alike_until, slip_cost
 
 _SHORTEST = 4  # letters; shorter words become other words
@@ -61,9 +62,9 @@ class Speller:
         self._chinese = ChineseMistakes(_CharacterCounts(vocabulary), Neighbours(), _length(vocabulary))
 
     def read(self, query: str) -> Spelled:
-        """Return `query` with its misspelt words corrected; as it is where the shop has no vocabulary."""
-        folded = fold(query)
-        text, places = query, list(range(len(query) + 1))
+        """Return `query` without emoji and, where the shop has a vocabulary, its misspelt words corrected."""
+        text, places = without_pictures(query), list(range(len(query) + 1))
+        folded = fold(text)
         for start, written, meant in sorted((*self._latin(folded), *self._han(folded)), reverse=True):
             end = start + len(written)
             text = text[:start] + meant + text[end:]

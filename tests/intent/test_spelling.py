@@ -84,6 +84,25 @@ def test_without_a_vocabulary_nothing_is_corrected(query: str) -> None:
     assert Speller(Vocabulary()).read(query).text == query
 
 
+@pytest.mark.parametrize(
+    ("typed", "read"),
+    [
+        ("👕 black hoodie", "  black hoodie"),
+        ("黑色 登山鞋🔥", "黑色 登山鞋 "),
+        ("black❤️hoodie", "black  hoodie"),  # a heart and what colours it
+        ("👩🏽‍🦱 blck hoodie", "     black hoodie"),  # five characters, and a slip beside them
+        ("100元以下🎁", "100元以下 "),
+        ("5½ ℃ © №3", "5½ ℃ © №3"),  # signs, no pictures
+        ("👕", "👕"),  # nothing else was said
+        ("👕 🔥", "👕 🔥"),
+    ],
+)
+def test_emoji_are_read_as_spaces_beside_words(typed: str, read: str) -> None:
+    spelled = SPELLER.read(typed)
+    assert spelled.text == read
+    assert len(spelled.places) == len(read) + 1
+
+
 def test_places_are_those_of_what_the_user_typed() -> None:
     query = "a blck boots coton 连衣群 夏季"
     spelled = SPELLER.read(query)
