@@ -1,6 +1,7 @@
 """A generation built beside the served one while others search: the whole catalogue embedded anew."""
 
 import asyncio
+import json
 import os
 import shutil
 import time
@@ -14,10 +15,8 @@ import grpc
 
 from aisle.retrieval.v1 import generations_pb2 as messages
 from aisle.retrieval.v1.generations_pb2_grpc import GenerationServiceStub
-from runtime.inference.manifest import FILENAME
-from runtime.inference.store import ModelStore
 
-_MODEL = "retriever"
+_MODEL, _MANIFEST = "retriever", "manifest.json"
 _SECONDS = 120.0  # of a call: a large catalogue's index is begun in the first
 _POLL_SECONDS = 0.5
 _LONGEST_START_SECONDS = 600.0
@@ -41,17 +40,20 @@ class Built:
 
 def with_another_version(models: Path, scratch: Path) -> tuple[Path, str]:
     """Return a store in `scratch` that holds `models` and a second, equal version of the retriever, and that
-    version's name; nothing is copied. Raises StartupError without a retriever."""
-    store = ModelStore(scratch / "models")
-    shutil.copytree(models.resolve(), store.root, copy_function=os.symlink)
-    published = store.open(_MODEL)
-    version = f"{published.manifest.version}-again"
-    folder = store.root / _MODEL / version
-    shutil.copytree(published.folder, folder, symlinks=True)
-    again = {"version": version, "embedding_space": f"{_MODEL}/{version}"}
-    (folder / FILENAME).unlink()
-    (folder / FILENAME).write_text(published.manifest.model_copy(update=again).model_dump_json(), "utf-8")
-    return store.root, version
+    version's name; nothing is copied. Raises NotBuilding without a retriever."""
+    try:
+        published = (models / _MODEL / "current").read_text(encoding="utf-8").strip()
+        manifest = json.loads((models / _MODEL / published / _MANIFEST).read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise NotBuilding(f"{error.filename} is missing; run `make models`") from error
+    root, version = scratch / "models", f"{published}-again"
+    shutil.copytree(models.resolve(), root, copy_function=os.symlink)
+    folder = root / _MODEL / version
+    shutil.copytree(root / _MODEL / published, folder, symlinks=True)
+    (folder / _MANIFEST).unlink()
+    again = manifest | {"version": version, "embedding_space": f"{_MODEL}/{version}"}
+    (folder / _MANIFEST).write_text(json.dumps(again), encoding="utf-8")
+    return root, version
 
 
 @asynccontextmanager

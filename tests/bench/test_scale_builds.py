@@ -97,3 +97,8 @@ def test_another_version_is_equal_and_lies_beside_the_served_one(tmp_path: Path)
     assert store.open("retriever", version).manifest.embedding_space != manifest.embedding_space
     assert published.versions("retriever") == ["1"]
     assert published.open("retriever").manifest == manifest
+
+
+def test_store_without_a_retriever_is_told_with_the_remedy(tmp_path: Path) -> None:
+    with pytest.raises(NotBuilding, match="make models"):
+        with_another_version(tmp_path, tmp_path / "scratch")
