@@ -47,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 @dataclass(frozen=True)
 class Kept:
-    """An open state folder: its record, the catalogue in it, and what makes the index."""
+    """An open state folder: its record, the catalogue in it, and what makes and keeps the index."""
 
     record: CatalogRecord
     stored: StoredGeneration
